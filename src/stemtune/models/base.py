@@ -1,0 +1,83 @@
+"""The contract of every separator: a mixture goes in, an `Estimate` of its stems comes out.
+
+Because every family speaks this contract, the separation code, the objectives, the metrics and every transfer
+strategy work on all of them. The examination in ``tests/contracts/`` is what a new family must pass.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stemtune.config import Config
+from stemtune.types import Estimate
+
+__all__ = ["Separator", "SeparatorConfig"]
+
+
+class SeparatorConfig(Config["Separator"]):
+    """What every separator's configuration states; families add their own hyper-parameters.
+
+    A family narrows ``kind`` to its own literal, by which a saved model is recognised.
+    """
+
+    kind: str
+    stems: tuple[str, ...]
+    sample_rate: int
+    channels: int
+
+
+class Separator(nn.Module, ABC):
+    """A network that estimates stems from mixtures at its own sample rate and channel count.
+
+    Abstract and without state of its own (a family stores its ``config`` in its constructor). Subclasses are final.
+    """
+
+    @property
+    @abstractmethod
+    def config(self) -> SeparatorConfig:
+        """The configuration that this network was built from."""
+
+    @property
+    @abstractmethod
+    def chunk_samples(self) -> int:
+        """The inference slice, in samples at the model's rate, that suits this network best."""
+
+    @property
+    @abstractmethod
+    def context_samples(self) -> int:
+        """How many samples on each side of a sample its estimate may lean on within a chunk.
+
+        The cross-fade between chunks should be at least this long to be inaudible.
+        """
+
+    @abstractmethod
+    def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
+        """Separate mixtures of any length of at least one sample.
+
+        Args:
+            mixture: ``batch channel time`` at `sample_rate`, with `channels` channels, nominally within [-1, 1].
+
+        Returns:
+            an estimate whose ``sources`` are ``batch stem channel time``, exactly as long as the mixture.
+        """
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """The names along the stem axis of every estimate."""
+        return self.config.stems
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self.config.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """How many channels the network expects."""
+        return self.config.channels
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Estimate:
+        """Run `forward` (typed, so that callers see an `Estimate`)."""
+        return super().__call__(*args, **kwargs)

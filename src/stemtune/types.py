@@ -1,0 +1,124 @@
+"""The nouns that every layer shares.
+
+A `StemSet` names what belongs to each stem; a `Batch` is what a separator learns from; an `Estimate` is what it
+answers; a `Loss` is how far the answer is from the truth. All are immutable, and all are checked where they are
+made, so that code that receives one need not check it again:
+
+    mixture = sum over stems of sources.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from stemtune.errors import UsageError
+
+__all__ = ["Batch", "Estimate", "Loss", "StemSet"]
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class StemSet(Mapping[str, T], Generic[T]):
+    """An immutable, ordered mapping from stem name to whatever belongs to that stem.
+
+    Raises:
+        UsageError: by ``stems[name]`` for an unknown stem; the message lists the stems that exist.
+    """
+
+    def __init__(self, stems: Mapping[str, T]) -> None:
+        if not stems:
+            raise ValueError("a stem set needs at least one stem; it was given none")
+        self._stems = dict(stems)
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self._stems[name]
+        except KeyError:
+            raise UsageError(f"unknown stem {name!r}; the stems here are {', '.join(self._stems)}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stems
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stems)
+
+    def __len__(self) -> int:
+        return len(self._stems)
+
+    def __repr__(self) -> str:
+        return f"StemSet({self._stems!r})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the stems, in order."""
+        return tuple(self._stems)
+
+    def map(self, function: Callable[[T], U]) -> "StemSet[U]":
+        """The same names with ``function`` applied to what each of them holds."""
+        return StemSet({name: function(value) for name, value in self._stems.items()})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training examples: the sources, and their sum.
+
+    Attributes:
+        mixture: what is heard, ``batch channel time``, nominally within [-1, 1].
+        sources: the true stems, ``batch stem channel time``.
+        stems: the names along the stem axis.
+        sample_rate: of both, in Hz.
+    """
+
+    mixture: Float[Tensor, "batch channel time"]
+    sources: Float[Tensor, "batch stem channel time"]
+    stems: tuple[str, ...]
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        if self.sources.shape[1] != len(self.stems):
+            raise ValueError(f"{len(self.stems)} stem names for {self.sources.shape[1]} sources: {self.stems}")
+        if (self.sources.shape[0], *self.sources.shape[2:]) != tuple(self.mixture.shape):
+            raise ValueError(
+                f"mixture {tuple(self.mixture.shape)} and sources {tuple(self.sources.shape)} must agree in "
+                "batch, channel and time"
+            )
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(self.mixture.to(device), self.sources.to(device), self.stems, self.sample_rate)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a separator answers; only ``sources`` is always there.
+
+    Attributes:
+        sources: ``batch stem channel time``, as long as the mixture that was given.
+        masks: ``batch stem channel frequency frame``, what the mixture's spectrogram was multiplied with.
+        magnitudes: ``batch stem channel frequency frame``, the masked magnitudes.
+        spectrograms: ``batch stem channel frequency frame``, complex.
+        embedding: ``batch channel frequency frame embedding`` (deep clustering).
+        latents: ``batch stem feature frame``, one per stem, before the stems are mixed again.
+        codes: ``batch stem frame``, vector-quantisation indices.
+    """
+
+    sources: Float[Tensor, "batch stem channel time"]
+    masks: Float[Tensor, "batch stem channel frequency frame"] | None = None
+    magnitudes: Float[Tensor, "batch stem channel frequency frame"] | None = None
+    spectrograms: Complex[Tensor, "batch stem channel frequency frame"] | None = None
+    embedding: Tensor | None = None
+    latents: Tensor | None = None
+    codes: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A differentiable total, and the named parts of which it is made (detached, for the log)."""
+
+    total: Float[Tensor, ""]
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
