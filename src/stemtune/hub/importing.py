@@ -1,0 +1,165 @@
+"""Foreign checkpoints become stemtune models, once, without running anything that they might carry.
+
+    checkpoint (a pickle of tensors) -> state dictionary -> `stemtune.hub.convert` -> model folder with a card.
+
+A pickle is a program; torch's weights-only reader knows nothing but tensors and plain containers, and refuses the
+rest. After the import the pickle is not needed any more.
+"""
+
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, cast
+
+import torch
+from torch import Tensor
+
+from stemtune.config import parse
+from stemtune.errors import ConfigError, InputError, UsageError, WeightsError
+from stemtune.hub.cards import ModelCard
+from stemtune.hub.convert import from_asteroid_xumx, from_open_unmix
+from stemtune.hub.folder import load, save_model
+from stemtune.hub.registry import ALIASES, MODEL_FILES, SHIPPED_MODELS, find_card, user_models
+from stemtune.models.base import Separator
+
+__all__ = ["SourceFormat", "find_targets", "import_checkpoint", "read_checkpoint"]
+
+SourceFormat = Literal["open-unmix", "asteroid-xumx", "stemtune"]
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".th", ".chkpnt")
+
+
+def import_checkpoint(
+    source: SourceFormat,
+    paths: Path | Mapping[str, Path],
+    *,
+    name: str,
+    licence: str = "unknown",
+    description: str = "",
+    replace: bool = False,
+) -> ModelCard:
+    """Convert a checkpoint and keep it among the user's models.
+
+    Args:
+        source: which tool wrote it; ``stemtune`` is a folder or zip that `export_model` wrote.
+        paths: a file; for ``open-unmix`` one file per target, or a folder that holds them.
+        name: under which it can be loaded afterwards.
+        licence: of the weights, which foreign checkpoints do not state.
+        description: one sentence for the card.
+        replace: allow an earlier model of the user's under that name to be replaced.
+
+    Returns:
+        the card, as it was written.
+
+    Raises:
+        UsageError: if the name cannot be used, or the paths do not fit the format.
+        WeightsError: if a file is damaged, holds anything but tensors, or does not fit the architecture.
+    """
+    destination = _destination(name, replace=replace)
+    if source == "stemtune":
+        separator, card = _read_exported(_one_path(source, paths))
+        return save_model(separator, destination, card.model_copy(update={"name": name}))
+    card = ModelCard(
+        name=name,
+        licence=licence or "unknown",
+        description=description or f"Imported from a checkpoint of {source}.",
+        intended_use="As its authors state; nothing more is known here.",
+        limits=("Imported: its training data, its scores and its licence are not verified by stemtune.",),
+    )
+    return save_model(_convert(source, paths), destination, card)
+
+
+def find_targets(folder: Path) -> dict[str, Path]:
+    """The checkpoint of each target in a folder, by file name: ``vocals.pth`` or ``vocals-b62c91ce.pth``.
+
+    Raises:
+        UsageError: if there are none, or two for one target.
+    """
+    targets: dict[str, Path] = {}
+    for path in sorted(item for item in folder.iterdir() if item.suffix == ".pth"):
+        target = re.sub(r"-[0-9a-f]{8}$", "", path.stem)
+        if target in targets:
+            raise UsageError(f"two checkpoints for {target!r} in {folder}: choose with --target {target}=FILE")
+        targets[target] = path
+    if not targets:
+        raise UsageError(f"no .pth files in {folder}; expected one per target, such as vocals.pth")
+    return targets
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The state dictionary in a torch checkpoint, whether bare or under ``state_dict``; nothing is executed.
+
+    Raises:
+        InputError: if there is no such file.
+        WeightsError: if it is damaged, or holds anything that is not a tensor or a plain container.
+    """
+    if not path.is_file():
+        raise InputError(f"no checkpoint at {path}: expected a file ending in {', '.join(CHECKPOINT_SUFFIXES)}")
+    try:
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(
+            f"{path} is damaged, or holds more than tensors, so it is refused and nothing in it was executed "
+            f"({reason:.160})"
+        ) from None
+    state = _mapping(content)
+    state = _mapping(state.get("state_dict", state))
+    if not state:
+        raise WeightsError(
+            f"{path} holds no state dictionary: expected names and tensors, found {type(content).__name__}"
+        )
+    strangers = [str(name) for name, value in state.items() if not isinstance(value, Tensor)]
+    if strangers:
+        raise WeightsError(f"{path} holds no state dictionary: {', '.join(strangers[:3])} are not tensors")
+    return {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _mapping(content: object) -> Mapping[object, object]:
+    return cast("Mapping[object, object]", content) if isinstance(content, Mapping) else {}
+
+
+def _convert(source: SourceFormat, paths: Path | Mapping[str, Path]) -> Separator:
+    if source == "asteroid-xumx":
+        return from_asteroid_xumx(read_checkpoint(_one_path(source, paths)))
+    if isinstance(paths, Path):
+        if not paths.is_dir():
+            raise UsageError(f"open-unmix keeps one file per target: give their folder, or --target vocals={paths}")
+        paths = find_targets(paths)
+    return from_open_unmix({target: read_checkpoint(path) for target, path in paths.items()})
+
+
+def _read_exported(path: Path) -> tuple[Separator, ModelCard]:
+    if path.is_dir():
+        return load(path), find_card(path)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name in MODEL_FILES:
+                    (folder / name).write_bytes(archive.read(name))
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise WeightsError(
+                f"{path} is not an exported model: expected a zip of {', '.join(MODEL_FILES)} ({error})"
+            ) from None
+        return load(folder), find_card(folder)
+
+
+def _one_path(source: SourceFormat, paths: Path | Mapping[str, Path]) -> Path:
+    if isinstance(paths, Mapping):
+        raise UsageError(f"a model of {source} is one file without targets; got {', '.join(paths)}")
+    return paths
+
+
+def _destination(name: str, *, replace: bool) -> Path:
+    try:
+        parse(ModelCard, {"name": name, "licence": "unknown", "description": "unknown"})
+    except ConfigError:
+        raise UsageError(f"{name!r} cannot name a model: use letters, digits, '.', '_' and '-' only") from None
+    if name in ALIASES or (SHIPPED_MODELS / name).exists():
+        raise UsageError(f"{name!r} is a model that comes with stemtune; choose another name")
+    destination = user_models() / name
+    if destination.exists() and not replace:
+        raise UsageError(f"there is a model {name!r} already, in {destination}: choose another name, or --replace it")
+    return destination
