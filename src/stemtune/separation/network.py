@@ -1,0 +1,121 @@
+"""Chunks through the network, in batches, with every core busy.
+
+A batch is always the same chunks, and each batch is computed by one thread; only how many batches are under way at
+once depends on the machine. So the result does not:
+
+    separate(threads = 1)  =  separate(threads = n),     bit for bit.
+
+Recurrent networks also gain speed: two threads on two batches finish sooner than two threads on one.
+"""
+
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from stemtune.errors import UsageError, WeightsError
+from stemtune.models.base import Separator
+from stemtune.separation.channels import channel_index, gather_channels, scatter_channels
+from stemtune.separation.options import SeparationOptions
+from stemtune.signal.overlap_add import Chunk
+
+__all__ = ["available_cores", "device_of", "require_evaluation_mode", "separate_chunks", "worker_threads"]
+
+
+def separate_chunks(
+    separator: Separator,
+    chunks: Iterable[Chunk],
+    *,
+    num_channels: int,
+    options: SeparationOptions,
+    pool: ThreadPoolExecutor,
+    workers: int,
+) -> Iterator[Chunk]:
+    """Chunks ``channel time`` of a mixture in, the same chunks ``stem channel time`` of its stems out, in order.
+
+    Raises:
+        WeightsError: if the network answers with values that are not finite.
+    """
+    index = channel_index(num_channels=num_channels, model_channels=separator.channels)
+    chunks_per_batch = max(1, options.batch_size // index.shape[0])
+    under_way: deque[tuple[list[Chunk], Future[list[Tensor]]]] = deque()
+    waiting = iter(chunks)
+    try:
+        while True:
+            batch = list(islice(waiting, chunks_per_batch))
+            if batch:
+                mixtures = [chunk.samples for chunk in batch]
+                under_way.append((batch, pool.submit(_separate_batch, separator, mixtures, index, options)))
+            if not under_way:
+                return
+            if len(under_way) > workers or not batch:
+                finished, future = under_way.popleft()
+                for chunk, stems in zip(finished, future.result(), strict=True):
+                    yield Chunk(stems, start=chunk.start, last=chunk.last)
+    finally:
+        for _, future in under_way:
+            future.cancel()
+
+
+@contextmanager
+def worker_threads(workers: int) -> Generator[ThreadPoolExecutor, None, None]:
+    """Threads that each compute with one core; afterwards, torch's number of threads is what it was."""
+    before = torch.get_num_threads()
+    # The number of threads is in part a setting of the thread that sets it, in part one of the process.
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="separate", initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(before)
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def device_of(separator: Separator) -> torch.device:
+    """Where a separator computes."""
+    tensors = (*separator.parameters(), *separator.buffers())
+    return tensors[0].device if tensors else torch.device("cpu")
+
+
+def require_evaluation_mode(separator: Separator) -> None:
+    """Refuse a separator that is set to train, because its results are random.
+
+    Raises:
+        UsageError: in that case.
+    """
+    if separator.training:
+        raise UsageError("the separator is in training mode, where results are random; call separator.eval() first")
+
+
+def _separate_batch(
+    separator: Separator, mixtures: list[Tensor], index: Tensor, options: SeparationOptions
+) -> list[Tensor]:
+    """One pass through the network; chunks of unequal length (a single short one) are never in one batch."""
+    items = torch.cat([gather_channels(mixture, index) for mixture in mixtures])
+    audible = items.abs().amax(dim=(1, 2)) > 0
+    if not audible.any():
+        return [mixture.new_zeros(len(separator.stems), *mixture.shape) for mixture in mixtures]
+    device = device_of(separator)
+    low = options.precision == "bfloat16"
+    parts = torch.split(items, options.batch_size)
+    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+        sources = torch.cat([separator(part.to(device)).sources.float().cpu() for part in parts])
+    expected = (items.shape[0], len(separator.stems), *items.shape[1:])
+    if sources.shape != expected:
+        raise RuntimeError(f"{type(separator).__name__} answered {tuple(sources.shape)}, expected {expected}")
+    # Silence in, silence out, whatever the network makes of it.
+    sources = torch.where(audible[:, None, None, None], sources, 0.0)
+    if not torch.isfinite(sources).all():
+        advice = "try --precision float32" if low else "its weights are damaged or it was not trained to the end"
+        raise WeightsError(f"the model answered with values that are not finite; {advice}")
+    return [scatter_channels(part, index) for part in torch.split(sources, index.shape[0])]
