@@ -10,6 +10,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
@@ -24,7 +25,7 @@ from stemtune.hub.folder import load, save_model
 from stemtune.hub.registry import ALIASES, MODEL_FILES, SHIPPED_MODELS, find_card, user_models
 from stemtune.models.base import Separator
 
-__all__ = ["SourceFormat", "find_targets", "import_checkpoint", "read_checkpoint"]
+__all__ = ["Checkpoint", "SourceFormat", "find_targets", "import_checkpoint", "read_checkpoint"]
 
 SourceFormat = Literal["open-unmix", "asteroid-xumx", "stemtune"]
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".th", ".chkpnt")
@@ -37,6 +38,8 @@ def import_checkpoint(
     name: str,
     licence: str = "unknown",
     description: str = "",
+    sample_rate: int | None = None,
+    hop_length: int | None = None,
     replace: bool = False,
 ) -> ModelCard:
     """Convert a checkpoint and keep it among the user's models.
@@ -47,6 +50,8 @@ def import_checkpoint(
         name: under which it can be loaded afterwards.
         licence: of the weights, which foreign checkpoints do not state.
         description: one sentence for the card.
+        sample_rate: in Hz, where the checkpoint does not state it; None for 44.1 kHz.
+        hop_length: in samples, where the checkpoint does not state it; None for a quarter of the window.
         replace: allow an earlier model of the user's under that name to be replaced.
 
     Returns:
@@ -67,7 +72,7 @@ def import_checkpoint(
         intended_use="As its authors state; nothing more is known here.",
         limits=("Imported: its training data, its scores and its licence are not verified by stemtune.",),
     )
-    return save_model(_convert(source, paths), destination, card)
+    return save_model(_convert(source, paths, sample_rate, hop_length), destination, card)
 
 
 def find_targets(folder: Path) -> dict[str, Path]:
@@ -87,7 +92,20 @@ def find_targets(folder: Path) -> dict[str, Path]:
     return targets
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a torch checkpoint holds.
+
+    Attributes:
+        tensors: its state dictionary.
+        settings: the whole numbers among the arguments that the network was built with, where they are kept.
+    """
+
+    tensors: Mapping[str, Tensor]
+    settings: Mapping[str, int]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
     """The state dictionary in a torch checkpoint, whether bare or under ``state_dict``; nothing is executed.
 
     Raises:
@@ -104,8 +122,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             f"{path} is damaged, or holds more than tensors, so it is refused and nothing in it was executed "
             f"({reason:.160})"
         ) from None
-    state = _mapping(content)
-    state = _mapping(state.get("state_dict", state))
+    outer = _mapping(content)
+    state = _mapping(outer.get("state_dict", outer))
     if not state:
         raise WeightsError(
             f"{path} holds no state dictionary: expected names and tensors, found {type(content).__name__}"
@@ -113,21 +131,35 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     strangers = [str(name) for name, value in state.items() if not isinstance(value, Tensor)]
     if strangers:
         raise WeightsError(f"{path} holds no state dictionary: {', '.join(strangers[:3])} are not tensors")
-    return {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
+    return Checkpoint(
+        tensors={str(name): value for name, value in state.items() if isinstance(value, Tensor)},
+        settings={str(name): value for name, value in _mapping(outer.get("model_args")).items() if type(value) is int},
+    )
 
 
 def _mapping(content: object) -> Mapping[object, object]:
     return cast("Mapping[object, object]", content) if isinstance(content, Mapping) else {}
 
 
-def _convert(source: SourceFormat, paths: Path | Mapping[str, Path]) -> Separator:
+def _convert(
+    source: SourceFormat, paths: Path | Mapping[str, Path], sample_rate: int | None, hop_length: int | None
+) -> Separator:
     if source == "asteroid-xumx":
-        return from_asteroid_xumx(read_checkpoint(_one_path(source, paths)))
+        checkpoint = read_checkpoint(_one_path(source, paths))
+        return from_asteroid_xumx(
+            checkpoint.tensors,
+            sample_rate=sample_rate or checkpoint.settings.get("sample_rate", 44100),
+            hop_length=hop_length or checkpoint.settings.get("n_hop"),
+        )
     if isinstance(paths, Path):
         if not paths.is_dir():
             raise UsageError(f"open-unmix keeps one file per target: give their folder, or --target vocals={paths}")
         paths = find_targets(paths)
-    return from_open_unmix({target: read_checkpoint(path) for target, path in paths.items()})
+    return from_open_unmix(
+        {target: read_checkpoint(path).tensors for target, path in paths.items()},
+        sample_rate=sample_rate,
+        hop_length=hop_length,
+    )
 
 
 def _read_exported(path: Path) -> tuple[Separator, ModelCard]:
