@@ -1,0 +1,142 @@
+"""Writing samples into the compressed formats: FLAC, Vorbis, Opus and MP3 by libsndfile, AAC by FFmpeg.
+
+Each encoder takes blocks ``time channel``, float32 or (FLAC) int32 in units of the last bit, in a row:
+
+    encode(a) encode(b) = encode(concat(a, b)).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import soundfile
+
+from stemtune.data.encoding import Encoding
+from stemtune.data.wav import WavFile
+
+if TYPE_CHECKING:
+    from av import AudioStream
+    from av.container import OutputContainer
+
+__all__ = ["Encoder", "open_encoder"]
+
+VORBIS_COMPRESSION = 0.2  # quality 8 of 10, about 256 kbit/s in stereo
+OPUS_KBPS_PER_CHANNEL = 128
+AAC_KBPS_PER_CHANNEL = 128
+
+
+class Encoder(Protocol):
+    """What every open output file can do; failures are an `OSError` or the library's own error."""
+
+    def write(self, samples: np.ndarray[Any, Any]) -> None:
+        """Append samples, ``time channel``."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is still held back, and the header."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file, finished or not."""
+        ...
+
+
+def open_encoder(path: Path, *, sample_rate: int, num_channels: int, encoding: Encoding) -> Encoder:
+    """Begin a file in the given encoding, whatever the path's ending."""
+    if encoding.container == "wav":
+        return WavFile(path, sample_rate=sample_rate, num_channels=num_channels, sample_format=encoding.sample_format)
+    if encoding.container == "m4a":
+        return _AacFile(path, sample_rate=sample_rate, num_channels=num_channels, bitrate_kbps=encoding.bitrate_kbps)
+    return _LibsndfileFile(path, sample_rate=sample_rate, num_channels=num_channels, encoding=encoding)
+
+
+class _LibsndfileFile:
+    def __init__(self, path: Path, *, sample_rate: int, num_channels: int, encoding: Encoding) -> None:
+        self._shift = {"int16": 16, "int24": 8}.get(encoding.sample_format, 0)
+        container, subtype = {
+            "flac": ("FLAC", {"int16": "PCM_16", "int24": "PCM_24"}.get(encoding.sample_format, "")),
+            "ogg": ("OGG", "VORBIS"),
+            "opus": ("OGG", "OPUS"),
+            "mp3": ("MP3", "MPEG_LAYER_III"),
+        }[encoding.container]
+        self._file = soundfile.SoundFile(
+            path,
+            "w",
+            samplerate=sample_rate,
+            channels=num_channels,
+            format=container,
+            subtype=subtype,
+            compression_level=_compression(encoding, sample_rate, num_channels),
+            bitrate_mode="CONSTANT" if encoding.container == "mp3" else None,
+        )
+
+    def write(self, samples: np.ndarray[Any, Any]) -> None:
+        # libsndfile takes the upper bits of a 32-bit integer
+        self._file.write(samples if samples.dtype == np.float32 else samples << self._shift)
+
+    def finish(self) -> None:
+        self._file.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _compression(encoding: Encoding, sample_rate: int, num_channels: int) -> float | None:
+    """The scale of libsndfile from 0 (large) to 1 (small), which each format maps to bit rates in its own way."""
+    kbps = encoding.bitrate_kbps
+    if encoding.container == "mp3":
+        low, high = (32, 320) if sample_rate >= 32_000 else (8, 160)
+        level = 0.0 if kbps is None else (high - kbps) / (high - low)
+    elif encoding.container == "opus":
+        per_channel = OPUS_KBPS_PER_CHANNEL if kbps is None else kbps / num_channels
+        level = (256 - per_channel) / 250
+    else:
+        return VORBIS_COMPRESSION if encoding.container == "ogg" else None
+    return min(max(level, 0.0), 0.999)
+
+
+class _AacFile:
+    def __init__(self, path: Path, *, sample_rate: int, num_channels: int, bitrate_kbps: int | None) -> None:
+        import av
+
+        self._layout = "mono" if num_channels == 1 else "stereo"
+        self._sample_rate = sample_rate
+        self._num_samples = 0
+        self._held = np.zeros((0, num_channels), dtype=np.float32)
+        # the edit list, which tells the length, counts in this unit: samples, not FFmpeg's milliseconds
+        options = {"movie_timescale": str(sample_rate)}
+        self._container: OutputContainer | None = av.open(str(path.resolve()), "w", format="ipod", options=options)
+        self._stream: AudioStream = self._container.add_stream("aac", rate=sample_rate)
+        self._stream.layout = self._layout
+        self._stream.bit_rate = 1000 * (bitrate_kbps or AAC_KBPS_PER_CHANNEL * num_channels)
+        self._frame_size = 1024
+
+    def write(self, samples: np.ndarray[Any, Any]) -> None:
+        held = np.concatenate([self._held, samples])
+        whole = len(held) // self._frame_size * self._frame_size
+        for start in range(0, whole, self._frame_size):
+            self._encode(held[start : start + self._frame_size])
+        self._held = held[whole:]
+
+    def finish(self) -> None:
+        if self._container is None:
+            return
+        if len(self._held):
+            self._encode(self._held)
+        self._container.mux(self._stream.encode(None))
+        self.close()
+
+    def close(self) -> None:
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def _encode(self, samples: np.ndarray[Any, Any]) -> None:
+        from av import AudioFrame
+
+        assert self._container is not None  # noqa: S101
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
+        frame.sample_rate = self._sample_rate
+        frame.pts = self._num_samples
+        self._num_samples += len(samples)
+        self._container.mux(self._stream.encode(frame))
