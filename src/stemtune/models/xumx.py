@@ -41,20 +41,26 @@ class XUMXConfig(SeparatorConfig):
     """The references' sizes: 44.1 kHz stereo, four stems, 35.6 million parameters."""
 
     kind: Literal["xumx"] = "xumx"  # pyright: ignore[reportIncompatibleVariableOverride]
-    stems: tuple[str, ...] = Field(("bass", "drums", "vocals", "other"), min_length=1)
-    sample_rate: int = Field(44100, gt=0)
-    channels: int = Field(2, gt=0)
-    n_fft: int = Field(4096, gt=1, description="analysis window, in samples")
-    hop_length: int = Field(1024, gt=0)
-    num_bins: int = Field(1487, gt=0, description="lowest frequencies that the network hears (16 kHz); it masks all")
-    hidden_size: int = Field(512, gt=1, description="width of every layer between the spectrograms")
-    num_layers: int = Field(3, gt=0, description="recurrent layers per stem")
-    bidirectional: bool = Field(True, description="whether the recurrent layers hear the future, at half the width")
-    dropout_probability: float = Field(0.4, ge=0, lt=1, description="between recurrent layers")
-    bridged: bool = Field(True, description="X-UMX; False for Open-Unmix's independent networks")
-    wiener_iterations: int = Field(0, ge=0, description="0 keeps the mixture's phase")
-    wiener_window_frames: int | None = Field(300, gt=0, description="frames that share covariances; null for all")
-    chunk_seconds: float = Field(10.0, gt=0, description="inference slice")
+    stems: tuple[str, ...] = Field(default=("bass", "drums", "vocals", "other"), min_length=1)
+    sample_rate: int = Field(default=44100, gt=0)
+    channels: int = Field(default=2, gt=0)
+    n_fft: int = Field(default=4096, gt=1, description="analysis window, in samples")
+    hop_length: int = Field(default=1024, gt=0)
+    num_bins: int = Field(
+        default=1487, gt=0, description="lowest frequencies that the network hears (16 kHz); it masks all"
+    )
+    hidden_size: int = Field(default=512, gt=1, description="width of every layer between the spectrograms")
+    num_layers: int = Field(default=3, gt=0, description="recurrent layers per stem")
+    bidirectional: bool = Field(
+        default=True, description="whether the recurrent layers hear the future, at half the width"
+    )
+    dropout_probability: float = Field(default=0.4, ge=0, lt=1, description="between recurrent layers")
+    bridged: bool = Field(default=True, description="X-UMX; False for Open-Unmix's independent networks")
+    wiener_iterations: int = Field(default=0, ge=0, description="0 keeps the mixture's phase")
+    wiener_window_frames: int | None = Field(
+        default=300, gt=0, description="frames that share covariances; null for all"
+    )
+    chunk_seconds: float = Field(default=10.0, gt=0, description="inference slice")
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> "XUMXConfig":

@@ -1,0 +1,10 @@
+"""Public checkpoint formats, one per file, become stemtune models.
+
+A converter reads only names and tensors: it infers every size, ignores what is not a weight (windows, sample rates,
+optimiser states), and refuses with the tensor's name what is missing or has the wrong shape.
+"""
+
+from stemtune.hub.convert.asteroid_xumx import from_asteroid_xumx
+from stemtune.hub.convert.open_unmix import from_open_unmix
+
+__all__ = ["from_asteroid_xumx", "from_open_unmix"]
