@@ -30,6 +30,21 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def override(self: M, changes: Mapping[str, Any]) -> M:
+        """A validated copy with some values replaced; keys may be dotted paths, with numbers for the items of lists.
+
+        Raises:
+            ConfigError: for a key that does not exist or a value that is not allowed.
+        """
+        tree: Any = self.model_dump(mode="json")
+        for path, value in changes.items():
+            *parents, leaf = path.split(".")
+            node: Any = tree
+            for parent in parents:
+                node = node[_key(node, parent, path)]
+            node[_key(node, leaf, path)] = value
+        return parse(type(self), tree)
+
 
 class Config(Frozen, Generic[T]):
     """A frozen, validated description from which a ``T`` can be built."""
@@ -38,23 +53,6 @@ class Config(Frozen, Generic[T]):
     def build(self) -> T:
         """Make the thing that this configuration describes."""
         raise NotImplementedError
-
-    def override(self: M, changes: Mapping[str, Any]) -> M:
-        """A validated copy with some values replaced; keys may be dotted paths.
-
-        Raises:
-            ConfigError: for a key that does not exist or a value that is not allowed.
-        """
-        tree: dict[str, Any] = self.model_dump(mode="json")
-        for path, value in changes.items():
-            *parents, leaf = path.split(".")
-            node: Any = tree
-            for parent in parents:
-                node = cast("dict[str, Any]", node).get(parent) if isinstance(node, dict) else None
-            if not isinstance(node, dict) or leaf not in node:
-                raise ConfigError(f"{type(self).__name__} has no setting {path!r}; it has {', '.join(tree)}")
-            node[leaf] = value
-        return parse(type(self), tree)
 
 
 def parse(schema: type[M], data: object, *, origin: str = "") -> M:
@@ -78,3 +76,13 @@ def fingerprint(config: BaseModel) -> str:
     """Sixteen hexadecimal digits that two configurations share exactly if all their values are equal."""
     canonical = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _key(node: object, key: str, path: str) -> str | int:
+    """The key with which ``node`` is indexed, if it has it."""
+    if isinstance(node, dict) and key in node:
+        return key
+    if isinstance(node, list) and key.isdigit() and int(key) < len(cast("list[object]", node)):
+        return int(key)
+    there = ", ".join(cast("dict[str, object]", node)) if isinstance(node, dict) else "no settings of its own"
+    raise ConfigError(f"no setting {path!r}: looking for {key!r}, found {there}")

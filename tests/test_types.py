@@ -1,0 +1,26 @@
+"""The shared nouns refuse what cannot be right."""
+
+import pytest
+import torch
+
+from stemtune.errors import UsageError
+from stemtune.types import Batch, StemSet
+
+
+def test_stem_sets_keep_their_order_and_name_what_exists() -> None:
+    stems = StemSet({"vocals": 1, "tabla": 2})
+    assert stems.names == ("vocals", "tabla")
+    assert stems.map(float)["tabla"] == 2.0
+    with pytest.raises(UsageError, match=r"unknown stem 'drums'; the stems here are vocals, tabla"):
+        stems["drums"]
+    assert "drums" not in stems
+
+
+def test_an_empty_stem_set_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one stem"):
+        StemSet({})
+
+
+def test_batches_refuse_names_that_do_not_fit_the_axis() -> None:
+    with pytest.raises(ValueError, match="2 stem names for 3 sources"):
+        Batch(torch.zeros(1, 2, 10), torch.zeros(1, 3, 2, 10), ("a", "b"), 44100)
