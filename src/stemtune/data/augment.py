@@ -1,0 +1,116 @@
+"""Augmentation of stems: first everything is drawn, then it is applied.
+
+What is drawn is a small record that can be printed and repeated; applying it is a pure function. Stems are augmented
+before they are added, so the stems always sum to the mixture:
+
+    stem'[c] = polarity * gain * stem[swap(c)] played at another speed.
+
+References:
+    Uhlich et al., "Improving music source separation based on deep neural networks through data augmentation and
+    network blending", 2017: gains in [.25, 1.25], channel swap, random mixing.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import soxr
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from stemtune.config import Frozen
+
+__all__ = ["Augmentation", "AugmentationConfig", "apply", "at_speed", "draw"]
+
+
+class AugmentationConfig(Frozen):
+    """The ranges and probabilities that `draw` draws from; the defaults change nothing."""
+
+    gain_db: tuple[float, float] = Field(default=(0.0, 0.0), description="uniform in dB")
+    swap_probability: float = Field(default=0.0, ge=0, le=1, description="of exchanging left and right")
+    polarity_probability: float = Field(default=0.0, ge=0, le=1, description="of turning the waveform upside down")
+    speed_semitones: tuple[float, float] = Field(
+        default=(0.0, 0.0), description="playback speed, which moves pitch and tempo together, uniform in semitones"
+    )
+    width: tuple[float, float] = Field(default=(1.0, 1.0), description="factor of the side signal, uniform; 0 is mono")
+    pan_probability: float = Field(default=0.0, ge=0, le=1, description="of a random constant-power balance")
+    tilt_db: float = Field(
+        default=0.0, ge=0, description="largest random slope of the spectrum, in dB from 50 Hz to 10 kHz"
+    )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What was drawn for one stem of one example."""
+
+    gain_db: float = 0.0
+    swap: bool = False
+    polarity: int = 1
+    speed: float = 1.0
+    width: float = 1.0
+    pan: float = 0.0
+    tilt_db: float = 0.0
+
+
+def draw(config: AugmentationConfig, generator: np.random.Generator) -> Augmentation:
+    """Draw one augmentation; always takes the same number of random values from the generator."""
+    values = generator.random(8)
+    low, high = config.gain_db
+    slow, fast = config.speed_semitones
+    narrow, wide = config.width
+    return Augmentation(
+        gain_db=low + (high - low) * values[0],
+        swap=bool(values[1] < config.swap_probability),
+        polarity=-1 if values[2] < config.polarity_probability else 1,
+        speed=2.0 ** ((slow + (fast - slow) * values[3]) / 12),
+        width=narrow + (wide - narrow) * values[4],
+        pan=2 * values[6] - 1 if values[5] < config.pan_probability else 0.0,
+        tilt_db=config.tilt_db * (2 * values[7] - 1),
+    )
+
+
+def at_speed(augmentation: Augmentation, speed: float) -> Augmentation:
+    """The same augmentation at another speed, for stems that must stay together."""
+    return replace(augmentation, speed=speed)
+
+
+def apply(
+    augmentation: Augmentation, samples: Float[Tensor, "channel time"], *, num_samples: int, sample_rate: int
+) -> Float[Tensor, "channel time"]:
+    """The augmented samples, cut or padded with silence to ``num_samples``.
+
+    Give ``num_samples * augmentation.speed`` samples, rounded up, to get an excerpt without padding.
+    """
+    if augmentation.speed != 1.0:
+        faster = soxr.resample(samples.T.numpy(), sample_rate * augmentation.speed, sample_rate, quality="MQ")
+        samples = torch.from_numpy(faster).T
+    samples = torch.nn.functional.pad(samples, (0, max(0, num_samples - samples.shape[1])))[:, :num_samples]
+    samples = samples * (augmentation.polarity * 10 ** (augmentation.gain_db / 20))
+    if augmentation.tilt_db:
+        samples = _tilt(samples, augmentation.tilt_db, sample_rate)
+    if samples.shape[0] == 2:
+        samples = _stage(samples, augmentation)
+    return samples
+
+
+def _tilt(samples: Float[Tensor, "channel time"], tilt_db: float, sample_rate: int) -> Float[Tensor, "channel time"]:
+    """Slope the spectrum by so many dB from 50 Hz to 10 kHz around 700 Hz, without delay."""
+    waveforms = samples.numpy()
+    frequencies = np.fft.rfftfreq(waveforms.shape[1], 1 / sample_rate).clip(50.0, 10_000.0)
+    slope = 10 ** (tilt_db / 20 * np.log(frequencies / 707.0) / math.log(200.0))
+    tilted = np.fft.irfft(np.fft.rfft(waveforms) * slope, n=waveforms.shape[1])
+    return torch.from_numpy(tilted.astype(np.float32))
+
+
+def _stage(samples: Float[Tensor, "channel time"], augmentation: Augmentation) -> Float[Tensor, "channel time"]:
+    """Width, balance and swap of a stereo signal."""
+    left, right = samples
+    if augmentation.width != 1.0:
+        mid, side = (left + right) / 2, (left - right) / 2 * augmentation.width
+        left, right = mid + side, mid - side
+    if augmentation.pan:
+        angle = torch.tensor((augmentation.pan + 1) * torch.pi / 4)
+        left, right = left * angle.cos() * 2**0.5, right * angle.sin() * 2**0.5
+    return torch.stack((right, left) if augmentation.swap else (left, right))
