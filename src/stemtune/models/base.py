@@ -5,7 +5,7 @@ strategy work on all of them. The examination in ``tests/contracts/`` is what a 
 """
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,10 +19,9 @@ __all__ = ["Separator", "SeparatorConfig"]
 class SeparatorConfig(Config["Separator"]):
     """What every separator's configuration states; families add their own hyper-parameters.
 
-    A family narrows ``kind`` to its own literal, by which a saved model is recognised.
+    A family also declares ``kind: Literal["its name"] = "its name"``, by which a saved model is recognised.
     """
 
-    kind: str
     stems: tuple[str, ...]
     sample_rate: int
     channels: int
@@ -32,7 +31,14 @@ class Separator(nn.Module, ABC):
     """A network that estimates stems from mixtures at its own sample rate and channel count.
 
     Abstract and without state of its own (a family stores its ``config`` in its constructor). Subclasses are final.
+
+    Attributes:
+        config_type: the family's configuration class.
+        offers: the fields of `Estimate` that the family's `forward` fills in.
     """
+
+    config_type: ClassVar[type[SeparatorConfig]]
+    offers: ClassVar[frozenset[str]]
 
     @property
     @abstractmethod
