@@ -1,0 +1,59 @@
+"""Where the weights start: from scratch, from a saved model, or where the previous phase ended.
+
+From elsewhere, every tensor whose name and shape agree is taken over, except what a pattern leaves fresh (a new
+head). Nothing is skipped silently: a tensor that does not fit and was not declared fresh is an error.
+"""
+
+import fnmatch
+from collections.abc import Mapping
+from typing import Literal
+
+from torch import Tensor, nn
+
+from stemtune.config import Frozen
+from stemtune.errors import ConfigError
+
+__all__ = ["Initialise", "take_over"]
+
+
+class Initialise(Frozen):
+    """The first of a phase's four questions."""
+
+    source: Literal["scratch", "model", "previous"] = "scratch"
+    model: str | None = None
+    fresh: tuple[str, ...] = ()
+
+    def model_post_init(self, context: object) -> None:
+        """Check that a model is named exactly if one is asked for."""
+        del context
+        if (self.source == "model") != (self.model is not None):
+            raise ValueError('name a model exactly if source is "model"')
+
+
+def take_over(network: nn.Module, state: Mapping[str, Tensor], *, fresh: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Copy ``state`` into ``network``, leaving what matches ``fresh`` as it was initialised.
+
+    Returns:
+        the names of the tensors that stayed fresh.
+
+    Raises:
+        ConfigError: if some other tensor is missing or has another shape.
+    """
+    own = network.state_dict()
+    kept = tuple(name for name in own if any(fnmatch.fnmatchcase(name, pattern) for pattern in fresh))
+    taken: dict[str, Tensor] = {}
+    problems: list[str] = []
+    for name, tensor in own.items():
+        if name in kept:
+            taken[name] = tensor
+        elif name not in state:
+            problems.append(f"{name} is missing")
+        elif state[name].shape != tensor.shape:
+            problems.append(f"{name} is {tuple(state[name].shape)}, expected {tuple(tensor.shape)}")
+        else:
+            taken[name] = state[name]
+    if problems:
+        shown = "; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")
+        raise ConfigError(f"the starting weights do not fit the network: {shown}; declare such parts fresh")
+    network.load_state_dict(taken)
+    return kept
