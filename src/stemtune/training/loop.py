@@ -1,0 +1,281 @@
+"""The loop: one for every model, strategy and corpus.
+
+    for each step:  loss = objective(network(mixture), batch);  clip;  Adam;  sometimes: average, validate, save
+
+Step k of a phase depends on the weights, the optimiser and (seed, phase, k) alone: examples are drawn from these
+numbers, and torch is seeded with them before each step (for dropout). So a run that is killed and started again
+continues from its last checkpoint as if nothing had happened, bit for bit on one CPU device.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from stemtune.config import fingerprint
+from stemtune.data.collate import Examples, collate, loader
+from stemtune.data.tracks import Track
+from stemtune.errors import StemtuneError
+from stemtune.hub import load
+from stemtune.models import Separator
+from stemtune.objectives.base import Objective
+from stemtune.training import checkpoint
+from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
+from stemtune.training.clipping import AutoClip
+from stemtune.training.log import RunLog
+from stemtune.training.phase import Execution, Experiment, Phase
+from stemtune.training.schedule import Schedule, factor
+from stemtune.training.validate import open_validation, validate
+from stemtune.transfer.initialise import take_over
+from stemtune.transfer.trainable import freeze, set_training
+
+__all__ = ["Interrupted", "PhaseRun"]
+
+_MOST_BAD_STEPS = 20
+
+
+class Interrupted(Exception):  # noqa: N818  (not an error: the state is saved, and the run can be continued)
+    """Training was asked to stop, and its state is saved."""
+
+
+class PhaseRun:
+    """One phase in progress: built from its last checkpoint if there is one, then called once.
+
+    Args:
+        experiment: of which ``phase`` is the phase number ``number``.
+        folder: of the phase.
+        previous: the weights with which the previous phase ended.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        number: int,
+        folder: Path,
+        *,
+        execution: Execution,
+        accelerator: Accelerator,
+        previous: Mapping[str, Tensor] | None,
+    ) -> None:
+        self.phase: Phase = experiment.phases[number]
+        self.folder, self.execution, self.accelerator = folder, execution, accelerator
+        self._seed = mix_seed(experiment.seed, number)
+        saved = checkpoint.latest(folder / "checkpoints")
+        restored = checkpoint.read(saved) if saved else None
+        self.state = restored.state if restored else TrainingState(fingerprint=fingerprint(experiment), step=0)
+        self.network = fresh_network(experiment, seed=self._seed)
+        self._initialise(previous, restored)
+        self._parameters = freeze(self.network, self.phase.trainable)
+        self._optimiser = torch.optim.Adam(
+            self._parameters,
+            lr=self.phase.optimiser.learning_rate,
+            betas=self.phase.optimiser.betas,
+            weight_decay=self.phase.optimiser.weight_decay,
+        )
+        self._averaged = copy.deepcopy(self.network) if self.phase.ema_decay else None
+        if restored:
+            checkpoint.restore_optimiser(self._optimiser, restored.optimiser)
+            if self._averaged and restored.averaged:
+                self._averaged.load_state_dict(restored.averaged)
+        if self._averaged:
+            self._averaged.to(accelerator.device)
+        self._clip = (
+            AutoClip(self.phase.clipping.percentile, self.state.gradient_norms) if self.phase.clipping else None
+        )
+        self._objective: Objective = self.phase.objective.build()
+        self._bad_steps = 0
+
+    def __call__(self, *, stopped: Callable[[], bool], quiet: bool) -> None:
+        """Train to the end of the phase.
+
+        Raises:
+            Interrupted: when ``stopped()`` says so, after saving.
+            StemtuneError: if the loss is not finite for many steps in a row.
+        """
+        if self.state.finished:
+            return
+        phase = self.phase
+        held_out = open_validation(phase.validation, stems=phase.data.stems) if phase.validation else ()
+        forward = cast("nn.Module", self.accelerator.prepare(self.network))
+        optimiser = cast("torch.optim.Optimizer", self.accelerator.prepare(self._optimiser))
+        batches = iter(cast("DataLoader[Tensor]", self.accelerator.prepare(self._loader())))
+        with RunLog(self.folder, phase=phase.name, steps=phase.steps, first_step=self.state.step, quiet=quiet) as log:
+            while self.state.step < phase.steps:
+                self._step(forward, optimiser, batches, log)
+                done = self.state.step
+                if phase.validation and (done % phase.validation.every_steps == 0 or done == phase.steps):
+                    self._validate(held_out, phase.validation.max_seconds, log)
+                    if phase.patience is not None and self.state.bad_validations >= phase.patience:
+                        log.message(f"{phase.name}: {phase.patience} validations without improvement, stopping early")
+                        break
+                if stopped():
+                    self._save()
+                    raise Interrupted
+                if done % self.execution.checkpoint_every_steps == 0:
+                    self._save()
+            self._update(finished=True)
+            self._save()
+
+    def best_weights(self) -> dict[str, Tensor]:
+        """The best validated weights, or the latest if none was validated."""
+        saved = checkpoint.latest(self.folder / "best") or checkpoint.latest(self.folder / "checkpoints")
+        if saved is None:
+            return cpu_state(self._listener)
+        content = checkpoint.read(saved)
+        return content.averaged or content.network
+
+    @property
+    def _listener(self) -> Separator:
+        """The network that is validated: the averaged one if there is one."""
+        return self._averaged or self.network
+
+    def _initialise(self, previous: Mapping[str, Tensor] | None, restored: Checkpoint | None) -> None:
+        start = self.phase.initialise
+        if restored:
+            self.network.load_state_dict(restored.network)
+        elif start.source == "previous" and previous is not None:
+            take_over(self.network, previous, fresh=start.fresh)
+        elif start.source == "model" and start.model is not None:
+            take_over(self.network, load(start.model).state_dict(), fresh=start.fresh)
+
+    def _loader(self) -> DataLoader[Tensor]:
+        per_step = self.phase.batch_size * self.phase.accumulate_steps
+        examples = Examples(self.phase.data.build(), seed=self._seed, per_step=per_step, steps=self.phase.steps)
+        return loader(
+            examples,
+            batch_size=self.phase.batch_size,
+            first_index=self.state.step * per_step,
+            num_workers=self.execution.num_workers,
+        )
+
+    def _step(
+        self, forward: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterator[Tensor], log: RunLog
+    ) -> None:
+        """One step of the optimiser, over ``accumulate_steps`` batches."""
+        started = time.monotonic()
+        phase = self.phase
+        torch.manual_seed(mix_seed(self._seed, self.state.step))
+        set_training(self.network, phase.trainable)
+        rate = phase.optimiser.learning_rate * self.state.plateau.factor
+        rate *= factor(phase.schedule, step=self.state.step, steps=phase.steps)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.zero_grad()
+        loss, parts = 0.0, dict[str, float]()
+        for _ in range(phase.accumulate_steps):
+            batch = collate(next(batches), stems=phase.data.stems, sample_rate=phase.data.sample_rate)
+            with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=phase.precision == "bfloat16"):
+                answer = forward(batch.mixture)
+            pull = self._objective(answer, batch)
+            self.accelerator.backward(pull.total / phase.accumulate_steps)
+            loss += pull.total.item() / phase.accumulate_steps
+            for name, value in pull.parts.items():
+                parts[name] = parts.get(name, 0.0) + value / phase.accumulate_steps
+        norm = self._clip(self._parameters) if self._clip else gradient_norm(self._parameters)
+        self._move(optimiser, finite=math.isfinite(loss) and math.isfinite(norm))
+        self._observe_loss(loss)
+        log.step(
+            self.state.step,
+            loss=loss,
+            parts=parts,
+            learning_rate=rate,
+            gradient_norm=norm,
+            examples_per_second=phase.batch_size * phase.accumulate_steps / (time.monotonic() - started),
+        )
+
+    def _move(self, optimiser: torch.optim.Optimizer, *, finite: bool) -> None:
+        """Apply the gradients, unless they are not finite, and follow with the averaged network."""
+        if not finite:
+            self._bad_steps += 1
+            if self._bad_steps > _MOST_BAD_STEPS:
+                raise StemtuneError(
+                    f"phase {self.phase.name!r}: the loss or its gradient was not finite for {_MOST_BAD_STEPS} steps "
+                    "in a row; lower the learning rate or run `stemtune data check` on the data"
+                )
+            return
+        self._bad_steps = 0
+        optimiser.step()
+        if self._averaged and self.phase.ema_decay:
+            follow(self._averaged, self.network, decay=self.phase.ema_decay, step=self.state.step)
+
+    def _observe_loss(self, loss: float) -> None:
+        """Count the step; let a plateau schedule that watches the training loss see its mean."""
+        schedule, step = self.phase.schedule, self.state.step + 1
+        recent = (*self.state.recent_losses, loss) if math.isfinite(loss) else self.state.recent_losses
+        if step % schedule.every_steps:
+            self._update(step=step, recent_losses=recent)
+            return
+        plateau = self.state.plateau
+        if watches(schedule, "training_loss") and recent:
+            plateau = plateau.observe(sum(recent) / len(recent), schedule)
+        self._update(step=step, recent_losses=(), plateau=plateau)
+
+    def _validate(self, tracks: Sequence[Track], max_seconds: float | None, log: RunLog) -> None:
+        """Score the held-out tracks; keep the weights if they are the best so far."""
+        score = validate(self._listener, tracks, max_seconds=max_seconds, precision=self.phase.precision)
+        log.validation(self.state.step, scores=score.stems, mean=score.mean)
+        if watches(self.phase.schedule, "validation"):
+            self._update(plateau=self.state.plateau.observe(-score.mean, self.phase.schedule))
+        if self.state.best_score is None or score.mean > self.state.best_score:
+            self._update(best_score=score.mean, best_step=self.state.step, bad_validations=0)
+            if self.accelerator.is_main_process:
+                best = Checkpoint(state=self.state, network=cpu_state(self._listener))
+                checkpoint.write(self.folder / "best", best, keep=1)
+        else:
+            self._update(bad_validations=self.state.bad_validations + 1)
+
+    def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        self._update(gradient_norms=tuple(self._clip.history) if self._clip else ())
+        content = Checkpoint(
+            state=self.state,
+            network=cpu_state(self.network),
+            averaged=cpu_state(self._averaged) if self._averaged else None,
+            optimiser=checkpoint.optimiser_tensors(self._optimiser),
+        )
+        checkpoint.write(self.folder / "checkpoints", content, keep=self.execution.keep_checkpoints)
+
+    def _update(self, **changes: object) -> None:
+        self.state = self.state.model_copy(update=changes)
+
+
+def fresh_network(experiment: Experiment, *, seed: int) -> Separator:
+    """The experiment's network, initialised from a seed."""
+    torch.manual_seed(seed)
+    return experiment.model.build()
+
+
+def mix_seed(*numbers: int) -> int:
+    """One seed out of several numbers, such that neighbours have nothing in common."""
+    seed = 0x9E3779B97F4A7C15
+    for number in numbers:
+        seed = ((seed ^ number) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
+    return seed
+
+
+def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:
+    """The total L2 norm of all gradients."""
+    return float(nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
+
+
+def watches(schedule: Schedule, what: str) -> bool:
+    """Whether the schedule is a plateau that observes ``what``."""
+    return schedule.kind == "plateau" and schedule.watch == what
+
+
+@torch.no_grad()
+def follow(averaged: nn.Module, network: nn.Module, *, decay: float, step: int) -> None:
+    """Move averaged weights towards the network's; young averages follow faster, buffers are copied."""
+    decay = min(decay, (1 + step) / (10 + step))
+    for slow, fast in zip(averaged.parameters(), network.parameters(), strict=True):
+        slow.lerp_(fast.to(slow.dtype), 1 - decay)
+    for slow, fast in zip(averaged.buffers(), network.buffers(), strict=True):
+        slow.copy_(fast)
