@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stemtune.data.tracks import Track
     from stemtune.evaluation.protocol import Heard
     from stemtune.evaluation.table import Evaluation
-    from stemtune.separation import SeparationOptions
+    from stemtune.separation.options import SeparationOptions
 
 __all__ = ["EVALUATE_EXAMPLES", "evaluate"]
 
@@ -56,7 +56,7 @@ def evaluate(
     """
     from stemtune.config import parse
     from stemtune.data.datasets import open_dataset
-    from stemtune.separation import SeparationOptions
+    from stemtune.separation.options import SeparationOptions
 
     if pictures and out is None:
         raise UsageError("--pictures needs a folder to draw into: add --out FOLDER")
@@ -85,7 +85,7 @@ def _evaluate(
     from stemtune.evaluation.protocol import evaluate_estimates, evaluate_model
     from stemtune.hub import load, model_folders
     from stemtune.hub.registry import CARD_FILE
-    from stemtune.separation import choose_device
+    from stemtune.separation.options import choose_device
 
     folder = Path(subject).expanduser()
     if subject not in model_folders() and folder.is_dir() and not (folder / CARD_FILE).is_file():

@@ -1,0 +1,138 @@
+"""Whole tracks against references: which stems are scored, on which mixture, and what is said about the rest."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from small_songs import RATE, SAMPLES, noise, write
+
+from stemtune.data.datasets import open_dataset
+from stemtune.errors import InputError, UsageError
+from stemtune.evaluation.metrics import sdr_global
+from stemtune.evaluation.protocol import Heard, evaluate_estimates, evaluate_model
+from stemtune.models.bandnet import BandNetConfig
+from stemtune.models.base import Separator
+from stemtune.separation.options import SeparationOptions
+from stemtune.separation.stream import separate_waveform
+
+
+@pytest.fixture
+def separator() -> Separator:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return BandNetConfig(
+            stems=("drums", "vocals", "piano"), sample_rate=RATE, n_fft=64, hop_length=16,
+            bands=((4, 2), (3, 8), (1, 1)), width=8, dilations=(1,), mixing_groups=2, chunk_seconds=0.5,
+        ).build()  # fmt: skip
+
+
+def sdr(estimate: np.ndarray, reference: np.ndarray) -> float:
+    error = ((reference - estimate) ** 2).sum() + 1e-7
+    return float(10 * np.log10(((reference**2).sum() + 1e-7) / error))
+
+
+def test_estimates_are_scored_by_name_beside_the_mixture(songs: Path, tmp_path: Path):
+    estimates = tmp_path / "estimates"
+    guess = noise(0) + 0.3 * noise(50)
+    write(estimates / "First" / "vocals.wav", guess)
+    write(estimates / "First" / "drums.wav", noise(1))
+    write(estimates / "Second" / "vocals.wav", noise(11))
+    found = evaluate_estimates(estimates, open_dataset(songs), metrics=["sdr_global"])
+    values = {(row.track, row.stem): row for row in found.rows}
+    assert set(values) == {("First", "vocals"), ("First", "drums"), ("Second", "vocals")}
+    assert values["First", "vocals"].value == pytest.approx(sdr(guess, noise(0)), abs=1e-4)
+    mixture = noise(0) + noise(1) + noise(2)
+    assert values["First", "vocals"].mixture_baseline == pytest.approx(sdr(mixture, noise(0)), abs=1e-4)
+    assert values["First", "drums"].value > 80
+    assert "First: no estimate of bass, which is therefore not scored" in found.notes
+    assert "Second: has no drums, which is therefore not scored" in found.notes
+    assert "Second: bass is silent throughout, and therefore not scored" in found.notes
+
+
+def test_the_mixture_file_is_preferred_to_the_sum_of_the_stems(songs: Path, tmp_path: Path):
+    write(songs / "First" / "mixture.wav", noise(77))
+    write(tmp_path / "estimates" / "First" / "vocals.wav", noise(0))
+    write(tmp_path / "estimates" / "Second" / "vocals.wav", noise(0))
+    found = evaluate_estimates(tmp_path / "estimates", open_dataset(songs), metrics=["sdr_global"])
+    assert found.rows[0].mixture_baseline == pytest.approx(sdr(noise(77), noise(0)), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "note"),
+    [
+        (noise(0)[:-100], RATE, "padded from 1900 to 2000 samples"),
+        (np.concatenate([noise(0), noise(1)]), RATE, "cut from 4000 to 2000 samples"),
+        (noise(0, samples=2 * SAMPLES), 2 * RATE, "resampled from 16000 to 8000 Hz"),
+        (noise(0, channels=1), RATE, "1 channels were made 2"),
+    ],
+)
+def test_estimates_that_do_not_fit_are_fitted_and_noted(songs: Path, tmp_path: Path, samples, rate: int, note: str):
+    write(tmp_path / "estimates" / "First" / "vocals.wav", samples, rate=rate)
+    found = evaluate_estimates(tmp_path / "estimates", open_dataset(songs)[:1], metrics=["sdr_global"])
+    assert f"First: the estimate of vocals: {note}" in found.notes
+    assert len(found.rows) == 1
+
+
+def test_a_track_without_estimates_is_an_error_that_says_where_they_were_looked_for(songs: Path, tmp_path: Path):
+    write(tmp_path / "estimates" / "First" / "vocals.wav", noise(0))
+    with pytest.raises(InputError, match=r"has no estimates of 'Second': expected .*Second/STEM\.wav"):
+        evaluate_estimates(tmp_path / "estimates", open_dataset(songs))
+
+
+def test_estimates_without_a_common_stem_are_an_error(songs: Path, tmp_path: Path):
+    for song in ("First", "Second"):
+        write(tmp_path / "estimates" / song / "piano.wav", noise(0))
+    with pytest.raises(InputError, match="nothing to score: expected references of"):
+        evaluate_estimates(tmp_path / "estimates", open_dataset(songs))
+
+
+def test_splits_do_not_need_to_be_repeated_in_the_estimates(songs: Path, tmp_path: Path):
+    songs.rename(tmp_path / "test")
+    write(tmp_path / "estimates" / "First" / "vocals.wav", noise(0))
+    write(tmp_path / "estimates" / "Second" / "vocals.wav", noise(0))
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "test").rename(root / "test")
+    found = evaluate_estimates(tmp_path / "estimates", open_dataset(root))
+    assert found.tracks == ("test/First", "test/Second")
+
+
+def test_a_model_is_scored_through_the_separation_code(songs: Path, separator: Separator):
+    heard: list[Heard] = []
+    tracks = open_dataset(songs)
+    found = evaluate_model(separator, tracks, subject="tiny", metrics=["sdr_global"], on_track=heard.append)
+    assert [(row.track, row.stem) for row in found.rows] == [
+        ("First", "drums"),
+        ("First", "vocals"),
+        ("Second", "vocals"),
+    ]
+    assert found.notes == (
+        "no track has piano, which tiny also estimates",
+        "Second: has no drums, which is therefore not scored",
+    )
+    mixture = torch.from_numpy((noise(0) + noise(1) + noise(2)).T.astype(np.float32))
+    torch.testing.assert_close(heard[0].mixture, mixture)
+    expected = separate_waveform(separator, heard[0].mixture, sample_rate=RATE, options=SeparationOptions())
+    assert torch.equal(heard[0].estimates["vocals"], expected[1])
+    reference = torch.from_numpy(sf.read(songs / "First" / "vocals.wav", dtype="float32")[0].T)
+    assert torch.equal(heard[0].references["vocals"], reference)
+    score = sdr_global(estimate=expected[1:2], reference=reference[None])
+    assert found.rows[1].value == pytest.approx(score.item(), abs=1e-9)
+    assert [(h.number, h.num_tracks, len(h.scores)) for h in heard] == [(1, 2, 2), (2, 2, 1)]
+    assert not separator.training
+
+
+def test_a_model_whose_stems_no_track_has_is_an_error(songs: Path, separator: Separator):
+    (songs / "First" / "drums.wav").unlink()
+    (songs / "First" / "vocals.wav").unlink()
+    (songs / "Second" / "vocals.wav").unlink()
+    with pytest.raises(InputError, match=r"expected references of drums, vocals, piano; the data set has bass, other"):
+        evaluate_model(separator, open_dataset(songs))
+
+
+def test_an_unknown_metric_lists_the_known_ones(songs: Path, separator: Separator):
+    for metrics in (["sdr"], []):
+        with pytest.raises(UsageError, match="the metrics are sdr_global, si_sdr"):
+            evaluate_model(separator, open_dataset(songs), metrics=metrics)
