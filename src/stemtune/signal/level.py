@@ -14,6 +14,8 @@ from torch import Tensor
 
 __all__ = ["decibels", "full_scale", "peak", "quantise", "quantise_jointly"]
 
+_INT32 = torch.iinfo(torch.int32)
+
 
 def decibels(amplitude: float) -> float:
     """The level of an amplitude relative to full scale; minus infinity for zero."""
@@ -33,7 +35,8 @@ def full_scale(bits: int) -> int:
 def quantise(waveform: Float[Tensor, "*axes time"], *, bits: int) -> Int[Tensor, "*axes time"]:
     """Round to the nearest integer; what exceeds full scale is not clipped (int32 leaves room)."""
     # float64, because float32 cannot hold the product with 2**23 and its fraction.
-    return (waveform.double() * full_scale(bits)).round().to(torch.int32)
+    scaled = (waveform.double() * full_scale(bits)).round()
+    return scaled.clamp(_INT32.min, _INT32.max).to(torch.int32)
 
 
 def quantise_jointly(
@@ -46,7 +49,8 @@ def quantise_jointly(
         mixture: what they sum to.
         bits: of the integers; values beyond full scale are not clipped.
     """
-    integers = quantise(stems, bits=bits)
-    residual = quantise(mixture, bits=bits) - integers.sum(dim=0, dtype=torch.int32)
+    integers = quantise(stems, bits=bits).long()
+    residual = quantise(mixture, bits=bits) - integers.sum(dim=0)
     loudest = stems.abs().argmax(dim=0, keepdim=True)
-    return integers.scatter_add(0, loudest, residual.unsqueeze(0))
+    exact = integers.scatter_add(0, loudest, residual.unsqueeze(0))
+    return exact.clamp(_INT32.min, _INT32.max).to(torch.int32)
