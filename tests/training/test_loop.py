@@ -12,7 +12,7 @@ from stemtune.training.run import train
 from stemtune.training.schedule import Schedule
 from stemtune.transfer.initialise import Initialise
 from stemtune.transfer.trainable import Trainable
-from tests.training.conftest import tiny_experiment, tiny_model, tiny_phase, tiny_validation
+from tests.training.miniature import tiny_experiment, tiny_model, tiny_phase, tiny_validation
 
 EXECUTION = Execution(device="cpu", num_workers=0, threads=1)
 

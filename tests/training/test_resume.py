@@ -16,7 +16,7 @@ from stemtune.errors import ConfigError
 from stemtune.training.checkpoint import latest
 from stemtune.training.phase import Execution, Experiment
 from stemtune.training.run import train
-from tests.training.conftest import tiny_experiment, tiny_validation
+from tests.training.miniature import tiny_experiment, tiny_validation
 
 EXECUTION = Execution(device="cpu", num_workers=0, threads=1, checkpoint_every_steps=2)
 

@@ -18,6 +18,7 @@ import typer
 
 from stemtune.cli import models
 from stemtune.cli.evaluate import EVALUATE_EXAMPLES, evaluate
+from stemtune.cli.train import TRAIN_EXAMPLES, train
 from stemtune.errors import StemtuneError
 
 __all__ = ["app", "main", "run"]
@@ -61,6 +62,8 @@ def options(
     """Teach music separators new instruments, honestly scored, on the machine that you own."""
 
 
+app.command("train", epilog=TRAIN_EXAMPLES)(train)
+app.command("train", epilog=TRAIN_EXAMPLES)(train)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
 app.add_typer(models.app, name="models")
 

@@ -170,7 +170,7 @@ class PhaseRun:
         optimiser.zero_grad()
         loss, parts = 0.0, dict[str, float]()
         for _ in range(phase.accumulate_steps):
-            batch = collate(next(batches), stems=phase.data.stems, sample_rate=phase.data.sample_rate)
+            batch = collate(next_batch(batches), stems=phase.data.stems, sample_rate=phase.data.sample_rate)
             with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=phase.precision == "bfloat16"):
                 answer = forward(batch.mixture)
             pull = self._objective(answer, batch)
@@ -245,6 +245,15 @@ class PhaseRun:
 
     def _update(self, **changes: object) -> None:
         self.state = self.state.model_copy(update=changes)
+
+
+def next_batch(batches: Iterator[Tensor]) -> Tensor:
+    """The next batch; an error of ours in a worker process comes out as itself, without the worker's traceback."""
+    try:
+        return next(batches)
+    except StemtuneError as error:
+        kind = type(error)
+        raise kind(str(error).strip().splitlines()[-1].removeprefix(f"{kind.__module__}.{kind.__name__}: ")) from None
 
 
 def fresh_network(experiment: Experiment, *, seed: int) -> Separator:

@@ -1,10 +1,6 @@
-"""Miniature music and miniature experiments, made on the spot."""
+"""Miniature experiments."""
 
 from pathlib import Path
-
-import numpy as np
-import pytest
-import soundfile
 
 from stemtune.data.mixing import MixingConfig
 from stemtune.data.segments import Corpus
@@ -12,23 +8,7 @@ from stemtune.models.bandnet import BandNetConfig
 from stemtune.objectives.waveform import NegativeSNRConfig
 from stemtune.training.phase import Experiment, Optimiser, Phase, Validation
 
-RATE = 8000
-
-
-@pytest.fixture(scope="session")
-def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three songs of six seconds: a high tone that comes and goes, and noise bursts."""
-    root = tmp_path_factory.mktemp("songs")
-    time = np.arange(6 * RATE) / RATE
-    for number in range(3):
-        generator = np.random.default_rng(number)
-        tone = 0.2 * np.sin(2 * np.pi * (1500 + 200 * number) * time) * (np.sin(time * 2 + number) > 0)
-        bursts = 0.2 * generator.standard_normal(time.size) * ((time * 4) % 1 < 0.2)
-        for stem, samples in {"vocals": tone, "drums": bursts}.items():
-            path = root / f"song {number}" / f"{stem}.wav"
-            path.parent.mkdir(exist_ok=True)
-            soundfile.write(path, samples.astype(np.float32), RATE, subtype="FLOAT")
-    return root
+RATE = 8000  # of the fixture `songs`
 
 
 def tiny_model() -> BandNetConfig:
