@@ -51,10 +51,18 @@ def freeze(model: nn.Module, trainable: Trainable) -> list[nn.Parameter]:
 
 
 def set_training(model: nn.Module, trainable: Trainable) -> None:
-    """Training mode, except for modules in which nothing may move."""
+    """Training mode, except for modules in which nothing may move, and dropout among them."""
     model.train()
-    if not trainable.freeze_statistics:
-        return
-    for module in model.modules():
-        if not any(parameter.requires_grad for parameter in module.parameters()):
-            module.train(False)
+    if trainable.freeze_statistics:
+        _rest(model)
+
+
+def _rest(module: nn.Module) -> None:
+    """Put what is frozen below a module into evaluation mode; dropout follows the module that it stands in."""
+    all_moves = all(parameter.requires_grad for parameter in module.parameters())
+    for child in module.children():
+        own = list(child.parameters())
+        if any(parameter.requires_grad for parameter in own):
+            _rest(child)
+        elif own or not all_moves:
+            child.train(False)
