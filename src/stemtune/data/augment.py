@@ -56,13 +56,13 @@ class Augmentation:
 
 def draw(config: AugmentationConfig, generator: np.random.Generator) -> Augmentation:
     """Draw one augmentation; always takes the same number of random values from the generator."""
-    values = generator.random(8)
+    values = [float(value) for value in generator.random(8)]
     low, high = config.gain_db
     slow, fast = config.speed_semitones
     narrow, wide = config.width
     return Augmentation(
         gain_db=low + (high - low) * values[0],
-        swap=bool(values[1] < config.swap_probability),
+        swap=values[1] < config.swap_probability,
         polarity=-1 if values[2] < config.polarity_probability else 1,
         speed=2.0 ** ((slow + (fast - slow) * values[3]) / 12),
         width=narrow + (wide - narrow) * values[4],
@@ -77,7 +77,7 @@ def at_speed(augmentation: Augmentation, speed: float) -> Augmentation:
 
 
 def apply(
-    augmentation: Augmentation, samples: Float[Tensor, "channel time"], *, num_samples: int, sample_rate: int
+    augmentation: Augmentation, samples: Float[Tensor, "channel from_time"], *, num_samples: int, sample_rate: int
 ) -> Float[Tensor, "channel time"]:
     """The augmented samples, cut or padded with silence to ``num_samples``.
 
