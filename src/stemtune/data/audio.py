@@ -189,7 +189,7 @@ def _check_info(info: AudioInfo, stream: int) -> None:
             f"{info.path}: has a sample rate of {info.sample_rate} Hz, where {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} "
             "are supported; convert it first"
         )
-    if info.num_samples == 0:
+    if info.num_samples == 0 and info.exact_length:
         raise InputError(f"{info.path}: contains no samples, where at least one was expected; export it anew")
 
 

@@ -23,7 +23,7 @@ class AudioInfo:
         path: of the file.
         sample_rate: in Hz.
         num_channels: how many channels the stream has.
-        num_samples: per channel; the true count if ``exact_length``, else the best estimate.
+        num_samples: per channel; the true count if ``exact_length``, else the best estimate, or 0 if there is none.
         container: the file format, in lower case (``wav``, ``flac``, ``mov``, ...).
         codec: how the samples are coded, in lower case (``pcm_16``, ``vorbis``, ``aac``, ...).
         num_streams: how many audio streams the file has; ``stream`` counts them from 0.

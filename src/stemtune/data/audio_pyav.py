@@ -137,7 +137,7 @@ class PyavDecoder(Decoder):
             path=self._path,
             sample_rate=self._rate,
             num_channels=self._channels,
-            num_samples=end if end is not None else max(1, round((estimate - self._first_time) * self._rate)),
+            num_samples=end if end is not None else max(0, round((estimate - self._first_time) * self._rate)),
             container=name,
             codec=stream.codec_context.name,
             num_streams=len(container.streams.audio),

@@ -18,13 +18,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stemtune.data.audio_headers import check_promised_size, is_mp3, read_mp3_header, read_ogg_tail
+from stemtune.data.audio_headers import check_sizes, is_mp3, read_mp3_header, read_ogg_tail
 from stemtune.data.audio_info import AudioInfo, Decoder
+from stemtune.data.encoding import VORBIS_CHANNEL_ORDER
 from stemtune.errors import InputError
 
 __all__ = ["SoundfileDecoder", "open_with_soundfile"]
@@ -32,6 +34,7 @@ __all__ = ["SoundfileDecoder", "open_with_soundfile"]
 OGG_PREROLL_SAMPLES = 16384
 MP3_PREROLL_SAMPLES = 4 * 1152
 OGG_LAST_READ_SAMPLES = 8192
+UNKNOWN_LENGTH = 1 << 60
 _KNOWN_QUIET = (b"RIFF", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS")
 _NOISE = (b"Note: ", b"Warning: ", b"[src/libmpg123", b"\n")
 _STDERR_LOCK = threading.RLock()
@@ -45,6 +48,8 @@ class SoundfileDecoder(Decoder):
         self._info = info
         self._is_ogg = last_page_start is not None
         self._last_entry = info.num_samples if last_page_start is None else last_page_start
+        is_vorbis_or_opus = info.codec in ("vorbis", "opus")
+        self._channel_order = VORBIS_CHANNEL_ORDER.get(info.num_channels) if is_vorbis_or_opus else None
         self._is_noisy = info.codec.startswith("mpeg")
         self._preroll = OGG_PREROLL_SAMPLES if self._is_ogg else MP3_PREROLL_SAMPLES if self._is_noisy else 0
         self._position = 0
@@ -77,7 +82,9 @@ class SoundfileDecoder(Decoder):
                 f"{self._info.path}: decoding failed behind sample {self._position} of {self._info.num_samples} "
                 f"({_reason(error)}); the file is damaged, get it again or convert it anew"
             ) from None
-        return torch.from_numpy(samples).T.contiguous()
+        if self._channel_order is not None:
+            samples = samples[:, self._channel_order]
+        return torch.from_numpy(np.ascontiguousarray(samples.T))
 
     def seek(self, sample: int) -> None:
         """Go there (see `Decoder`)."""
@@ -119,30 +126,25 @@ def open_with_soundfile(path: Path) -> SoundfileDecoder | None:
     Raises:
         InputError: if the file is recognised, but cut off.
     """
-    missing = check_promised_size(path)
+    if not check_sizes(path):
+        return None
     with path.open("rb") as probe:
         beginning = probe.read(16)
-    if is_mp3(beginning):
-        header = read_mp3_header(path)
-        if not header.is_reliable:
-            return None
-        missing = header.missing_bytes
-    if missing:
-        raise InputError(
-            f"{path}: cut off, {missing} bytes of the sound that its header promises are missing; get the file again"
-        )
+    if is_mp3(beginning) and not _is_whole_mp3(path):
+        return None
     try:
         with _hushed(beginning[:4] not in _KNOWN_QUIET):
             file = soundfile.SoundFile(path)
     except (soundfile.SoundFileError, RuntimeError, OSError):
         return None
-    if file.format == "MP3" and not read_mp3_header(path).is_reliable:
-        file.close()
-        return None
     tail = read_ogg_tail(path) if file.format == "OGG" else None
     if tail is not None and not tail.is_complete:
         file.close()
         raise InputError(f"{path}: cut off, the end of the Ogg stream is missing; get the file again")
+    is_known = file.frames < UNKNOWN_LENGTH and (file.format != "MP3" or _is_whole_mp3(path))
+    if not is_known or (tail is not None and not tail.is_single):
+        file.close()
+        return None
     info = AudioInfo(
         path=path,
         sample_rate=file.samplerate,
@@ -152,6 +154,16 @@ def open_with_soundfile(path: Path) -> SoundfileDecoder | None:
         codec=file.subtype.lower(),
     )
     return SoundfileDecoder(file, info, last_page_start=None if tail is None else tail.last_page_start)
+
+
+def _is_whole_mp3(path: Path) -> bool:
+    header = read_mp3_header(path)
+    if header.missing_bytes:
+        raise InputError(
+            f"{path}: cut off, {header.missing_bytes} bytes of the sound that its header promises are missing; "
+            "get the file again"
+        )
+    return header.is_reliable
 
 
 def _reason(error: Exception) -> str:

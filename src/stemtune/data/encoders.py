@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import soundfile
 
-from stemtune.data.encoding import Encoding
+from stemtune.data.encoding import VORBIS_CHANNEL_ORDER, Encoding
 from stemtune.data.wav import WavFile
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def open_encoder(path: Path, *, sample_rate: int, num_channels: int, encoding: E
 class _LibsndfileFile:
     def __init__(self, path: Path, *, sample_rate: int, num_channels: int, encoding: Encoding) -> None:
         self._shift = {"int16": 16, "int24": 8}.get(encoding.sample_format, 0)
+        order = VORBIS_CHANNEL_ORDER.get(num_channels) if encoding.container in ("ogg", "opus") else None
+        self._channel_order = None if order is None else np.argsort(order)
         container, subtype = {
             "flac": ("FLAC", {"int16": "PCM_16", "int24": "PCM_24"}.get(encoding.sample_format, "")),
             "ogg": ("OGG", "VORBIS"),
@@ -71,8 +73,10 @@ class _LibsndfileFile:
         )
 
     def write(self, samples: np.ndarray[Any, Any]) -> None:
+        if self._channel_order is not None:
+            samples = samples[:, self._channel_order]
         # libsndfile takes the upper bits of a 32-bit integer
-        self._file.write(samples if samples.dtype == np.float32 else samples << self._shift)
+        self._file.write(np.ascontiguousarray(samples) if samples.dtype == np.float32 else samples << self._shift)
 
     def finish(self) -> None:
         self._file.close()

@@ -10,10 +10,20 @@ from typing import Literal
 
 from stemtune.errors import UsageError
 
-__all__ = ["Container", "Encoding", "SampleFormat"]
+__all__ = ["VORBIS_CHANNEL_ORDER", "Container", "Encoding", "SampleFormat"]
 
 Container = Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"]
 SampleFormat = Literal["int16", "int24", "int32", "float32"]
+
+VORBIS_CHANNEL_ORDER: dict[int, list[int]] = {
+    3: [0, 2, 1],
+    5: [0, 2, 1, 3, 4],
+    6: [0, 2, 1, 5, 3, 4],
+    7: [0, 2, 1, 6, 5, 3, 4],
+    8: [0, 2, 1, 7, 5, 6, 3, 4],
+}
+"""By number of channels: which Vorbis or Opus channel is the first, second, ... in the order that every other format
+has (Vorbis I specification, section 4.3.9). libsndfile leaves the channels as it finds them."""
 
 _EXTENSIONS: dict[str, Container] = {
     ".wav": "wav",
