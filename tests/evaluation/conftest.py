@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_songs import SAMPLES, noise, write
+
+from tests.evaluation.small_songs import SAMPLES, noise, write
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
-from small_songs import RATE, SAMPLES, noise, write
 
 from stemtune.data.datasets import open_dataset
 from stemtune.errors import InputError, UsageError
@@ -16,6 +15,7 @@ from stemtune.models.bandnet import BandNetConfig
 from stemtune.models.base import Separator
 from stemtune.separation.options import SeparationOptions
 from stemtune.separation.stream import separate_waveform
+from tests.evaluation.small_songs import RATE, SAMPLES, noise, write
 
 
 @pytest.fixture

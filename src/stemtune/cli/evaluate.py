@@ -134,6 +134,7 @@ def _print_tables(result: "Evaluation", *, with_tracks: bool) -> None:
                 f"{gain:+.2f}",
             )
         console.print(table)
+        console.print()
     table = Table("metric", "stem", title=f"Scores of {escape(result.subject)}", title_justify="left")
     for heading in ("dB", "mixture, dB", "gain, dB", "tracks"):
         table.add_column(heading, justify="right")

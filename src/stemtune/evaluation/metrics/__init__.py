@@ -49,8 +49,8 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             "si_sdr",
             si_sdr,
-            "the same ratio after the best rescaling of the stem, per channel without its mean, averaged over "
-            "channels; mean over tracks",
+            "10 log10 of the energy of the best-scaled copy of the stem over that of the rest of the estimate, per "
+            "channel without its mean, averaged over channels of the whole track; mean over tracks",
         ),
     )
 }
