@@ -113,6 +113,16 @@ def test_a_card_without_hash_vouches_for_nothing(folder: Path):
         load(folder)
 
 
+def test_what_a_killed_process_left_behind_is_no_obstacle(separator: Separator, card: ModelCard, folder: Path):
+    for leftover in ("part", "old"):
+        stale = folder.with_name(f".kazoo.{os.getpid()}.{leftover}")
+        stale.mkdir()
+        (stale / "model.safetensors").write_text("half")
+    save_model(separator, folder, card)
+    load(folder)
+    assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".")] == []
+
+
 class Bomb:
     def __init__(self, path: Path) -> None:
         self.path = path

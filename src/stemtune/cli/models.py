@@ -115,8 +115,7 @@ def import_model(
     replace: Annotated[bool, typer.Option("--replace", help="Replace an earlier model of that name.")] = False,
 ) -> None:
     """Convert another tool's checkpoint into a model; nothing in the checkpoint is executed."""
-    from stemtune.hub import user_models
-    from stemtune.hub.importing import import_checkpoint
+    from stemtune.hub import import_checkpoint, user_models
 
     if bool(target) == (path is not None):
         raise UsageError("give either a PATH, or one --target STEM=PATH for each target")
@@ -139,7 +138,7 @@ def export(
     destination: Annotated[Path, typer.Argument(help="A new folder, or a .zip file.", show_default=False)],
 ) -> None:
     """Copy a model, verified, into a folder or zip of safetensors and JSON."""
-    from stemtune.hub.exporting import export_model
+    from stemtune.hub import export_model
 
     print(export_model(model, destination))
 

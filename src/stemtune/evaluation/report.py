@@ -81,7 +81,7 @@ def draw_track(heard: Heard, *, subject: str) -> "Figure":
         estimates=heard.estimates.map(lambda samples: samples[:, window]),
         references=StemSet({stem: samples[:, window] for stem, samples in heard.references.items()}),
         sample_rate=rate,
-        title=f"{heard.track.name}, separated by {subject}{when}",
+        title=f"{heard.track.name} · {subject}{when}",
         captions=captions,
     )
 

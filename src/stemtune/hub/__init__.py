@@ -1,7 +1,9 @@
 """Names to weights: cards, verified loading, importing and exporting of models."""
 
 from stemtune.hub.cards import ModelCard, Score, TrainingData, render_card
+from stemtune.hub.exporting import export_model
 from stemtune.hub.folder import load, save_model
+from stemtune.hub.importing import import_checkpoint
 from stemtune.hub.registry import DEFAULT_MODEL, find_card, list_models, model_folders, user_models
 
 __all__ = [
@@ -9,7 +11,9 @@ __all__ = [
     "ModelCard",
     "Score",
     "TrainingData",
+    "export_model",
     "find_card",
+    "import_checkpoint",
     "list_models",
     "load",
     "model_folders",

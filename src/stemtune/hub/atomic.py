@@ -31,6 +31,7 @@ def write_model_folder(folder: Path) -> Generator[Path]:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)  # a killed process may have had the same number
         temporary.mkdir()
         yield temporary
         _put_in_place(temporary, folder)
@@ -54,6 +55,7 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
         temporary.rename(folder)
         return
     outdated = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    shutil.rmtree(outdated, ignore_errors=True)
     folder.rename(outdated)
     try:
         temporary.rename(folder)
