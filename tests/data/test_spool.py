@@ -31,6 +31,6 @@ def test_views_are_written_as_they_look(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Path("/dev/full").open("wb"))
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Path("/dev/full").open("wb"))  # noqa: SIM115
     with pytest.raises(OutputError, match="No space left"), Spool(tmp_path) as spool:
         spool.write(torch.zeros(1, 100_000))
