@@ -56,7 +56,7 @@ def test_incoherent_examples_take_stems_from_different_songs(songs: Path) -> Non
 
 
 def test_absent_stems_are_silent_but_never_all_of_them(songs: Path) -> None:
-    mixer = Mixer(config(songs, coherent_probability=0.0, absent_probability=0.9))
+    mixer = Mixer(config(songs, coherent_probability=0.0, absent_probability=0.9, tries=50))
     silent = [
         [not source.any() for source in mixer.example(seed=0, step=0, position=position)] for position in range(20)
     ]
@@ -92,13 +92,13 @@ def test_augmentation_draws_within_its_ranges() -> None:
         speed_semitones=(-2.0, 2.0),
         width=(0.5, 1.5),
         pan_probability=0.5,
-        tilt_db=4.0,
+        equaliser_db=4.0,
     )
     generator = np.random.default_rng(0)
     drawn = [augment.draw(ranges, generator) for _ in range(200)]
     assert {d.polarity for d in drawn} == {-1, 1}
     assert {d.swap for d in drawn} == {True, False}
-    assert all(-6 <= d.gain_db <= 3 and abs(d.tilt_db) <= 4 and 0.5 <= d.width <= 1.5 for d in drawn)
+    assert all(-6 <= d.gain_db <= 3 and len(d.equaliser_db) == 5 and 0.5 <= d.width <= 1.5 for d in drawn)
     assert all(2 ** (-2 / 12) <= d.speed <= 2 ** (2 / 12) for d in drawn)
 
 
@@ -132,11 +132,19 @@ def test_speed_moves_pitch_and_time_together() -> None:
     assert float(peak) == pytest.approx(1000.0, abs=2.0)
 
 
-def test_tilt_raises_the_top_and_lowers_the_bottom_without_delay() -> None:
+def test_the_equaliser_follows_its_curve_without_delay() -> None:
     click = torch.zeros(1, 8000)
     click[0, 4000] = 1.0
-    tilted = augment.apply(Augmentation(tilt_db=6.0), click, num_samples=8000, sample_rate=44100)
-    spectrum = torch.fft.rfft(tilted[0]).abs()
-    assert spectrum[-1] > 1.2
-    assert spectrum[2] < 0.8
-    assert int(tilted.abs().argmax()) == 4000
+    shaped = augment.apply(Augmentation(equaliser_db=(-6.0,)), click, num_samples=8000, sample_rate=44100)
+    levels = 20 * torch.fft.rfft(shaped[0]).abs().log10()
+    assert float(levels[-1]) == pytest.approx(6 * 2**0.5, abs=0.01)
+    assert float(levels[2]) == pytest.approx(-6 * 2**0.5, abs=0.01)
+    assert float(levels[128]) == pytest.approx(0.0, abs=0.1)
+    assert int(shaped.abs().argmax()) == 4000
+
+
+def test_mono_examples_have_equal_channels(songs: Path) -> None:
+    mixer = Mixer(config(songs, channels=2, mono_probability=1.0, augmentation={"pan_probability": 1.0}))
+    example = mixer.example(seed=0, step=0, position=0)
+    assert torch.equal(example[:, 0], example[:, 1])
+    assert example.any()

@@ -24,6 +24,8 @@ from stemtune.config import Frozen
 
 __all__ = ["Augmentation", "AugmentationConfig", "apply", "at_speed", "draw"]
 
+_CURVE_TERMS = 5  # the finest has a period of less than three octaves
+
 
 class AugmentationConfig(Frozen):
     """The ranges and probabilities that `draw` draws from; the defaults change nothing."""
@@ -36,8 +38,8 @@ class AugmentationConfig(Frozen):
     )
     width: tuple[float, float] = Field(default=(1.0, 1.0), description="factor of the side signal, uniform; 0 is mono")
     pan_probability: float = Field(default=0.0, ge=0, le=1, description="of a random constant-power balance")
-    tilt_db: float = Field(
-        default=0.0, ge=0, description="largest random slope of the spectrum, in dB from 50 Hz to 10 kHz"
+    equaliser_db: float = Field(
+        default=0.0, ge=0, description="standard deviation of a random smooth curve over log-frequency, 50 Hz to 10 kHz"
     )
 
 
@@ -51,12 +53,13 @@ class Augmentation:
     speed: float = 1.0
     width: float = 1.0
     pan: float = 0.0
-    tilt_db: float = 0.0
+    equaliser_db: tuple[float, ...] = ()
 
 
 def draw(config: AugmentationConfig, generator: np.random.Generator) -> Augmentation:
-    """Draw one augmentation; always takes the same number of random values from the generator."""
-    values = [float(value) for value in generator.random(8)]
+    """Draw one augmentation; always takes as many random values from the generator."""
+    values = [float(value) for value in generator.random(7)]
+    curve = generator.standard_normal(_CURVE_TERMS) * config.equaliser_db / _CURVE_TERMS**0.5
     low, high = config.gain_db
     slow, fast = config.speed_semitones
     narrow, wide = config.width
@@ -67,7 +70,7 @@ def draw(config: AugmentationConfig, generator: np.random.Generator) -> Augmenta
         speed=2.0 ** ((slow + (fast - slow) * values[3]) / 12),
         width=narrow + (wide - narrow) * values[4],
         pan=2 * values[6] - 1 if values[5] < config.pan_probability else 0.0,
-        tilt_db=config.tilt_db * (2 * values[7] - 1),
+        equaliser_db=tuple(float(term) for term in curve) if config.equaliser_db else (),
     )
 
 
@@ -88,20 +91,23 @@ def apply(
         samples = torch.from_numpy(faster).T
     samples = torch.nn.functional.pad(samples, (0, max(0, num_samples - samples.shape[1])))[:, :num_samples]
     samples = samples * (augmentation.polarity * 10 ** (augmentation.gain_db / 20))
-    if augmentation.tilt_db:
-        samples = _tilt(samples, augmentation.tilt_db, sample_rate)
+    if augmentation.equaliser_db:
+        samples = _equalise(samples, augmentation.equaliser_db, sample_rate)
     if samples.shape[0] == 2:
         samples = _stage(samples, augmentation)
     return samples
 
 
-def _tilt(samples: Float[Tensor, "channel time"], tilt_db: float, sample_rate: int) -> Float[Tensor, "channel time"]:
-    """Slope the spectrum by so many dB from 50 Hz to 10 kHz around 700 Hz, without delay."""
+def _equalise(
+    samples: Float[Tensor, "channel time"], curve_db: tuple[float, ...], sample_rate: int
+) -> Float[Tensor, "channel time"]:
+    """Shape the spectrum by a sum of cosines over log-frequency, without delay."""
     waveforms = samples.numpy()
     frequencies = np.fft.rfftfreq(waveforms.shape[1], 1 / sample_rate).clip(50.0, 10_000.0)
-    slope = 10 ** (tilt_db / 20 * np.log(frequencies / 707.0) / math.log(200.0))
-    tilted = np.fft.irfft(np.fft.rfft(waveforms) * slope, n=waveforms.shape[1])
-    return torch.from_numpy(tilted.astype(np.float32))
+    place = np.log(frequencies / 50.0) / math.log(200.0)
+    gain_db = sum(term * math.sqrt(2) * np.cos(math.pi * (i + 1) * place) for i, term in enumerate(curve_db))
+    shaped = np.fft.irfft(np.fft.rfft(waveforms) * 10 ** (gain_db / 20), n=waveforms.shape[1])
+    return torch.from_numpy(shaped.astype(np.float32))
 
 
 def _stage(samples: Float[Tensor, "channel time"], augmentation: Augmentation) -> Float[Tensor, "channel time"]:

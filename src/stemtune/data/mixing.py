@@ -49,6 +49,7 @@ class MixingConfig(Config["Mixer"]):
         description="root mean square (dBFS) to which the segments of incoherent mixtures are brought, uniform; "
         "None leaves them as recorded",
     )
+    mono_probability: float = Field(default=0.0, ge=0, le=1, description="of averaging the channels of an example")
     augmentation: AugmentationConfig = Field(default_factory=AugmentationConfig)
 
     def build(self) -> "Mixer":
@@ -87,9 +88,10 @@ class Mixer:
     def example(self, *, seed: int, step: int, position: int) -> Float[Tensor, "stem channel time"]:
         """The sources of one example; their sum is its mixture."""
         generator = np.random.default_rng((seed, step, position))
-        if self._songs is not None and generator.random() < self.config.coherent_probability:
-            return self._coherent(self._songs, generator)
-        return self._incoherent(generator)
+        mono, coherent = generator.random(2) < (self.config.mono_probability, self.config.coherent_probability)
+        songs = self._songs if coherent else None
+        sources = self._coherent(songs, generator) if songs else self._incoherent(generator)
+        return sources.mean(dim=1, keepdim=True).expand_as(sources).contiguous() if mono else sources
 
     def _coherent(self, songs: Pool, generator: np.random.Generator) -> Float[Tensor, "stem channel time"]:
         config = self.config
