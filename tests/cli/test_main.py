@@ -119,10 +119,34 @@ def test_help_does_not_import_torch():
     assert "Usage: stemtune" in done.stdout
 
 
-def test_a_closed_pipe_is_quiet():
-    code = "import sys; from stemtune.cli.main import main; sys.argv = ['stemtune', '--help']; main()"
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_closed_pipe_is_quiet(option: str):
+    code = f"import sys; from stemtune.cli.main import main; sys.argv = ['stemtune', '{option}']; main()"
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, check=False, text=True)
     os.close(writer)
     assert done.stderr == ""
+    assert done.returncode in (0, 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is a device of Linux")  # noqa: PTH110
+def test_a_full_disk_behind_stdout_is_one_line():
+    code = "import sys; from stemtune.cli.main import main; sys.argv = ['stemtune', '--version']; main()"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith("No space left on device\n")
+    assert done.stderr.count("\n") == 1
+    assert "defect" not in done.stderr
+
+
+def test_an_interrupt_from_outside_is_quiet_and_130():
+    code = (
+        "import os, signal, sys; from stemtune.cli import main as frame; import stemtune.hub;"
+        "stemtune.hub.model_folders = lambda: os.kill(os.getpid(), signal.SIGINT);"
+        "sys.argv = ['stemtune', 'models', 'list']; frame.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

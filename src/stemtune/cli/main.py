@@ -63,14 +63,20 @@ def options(
 
 
 app.command("train", epilog=TRAIN_EXAMPLES)(train)
-app.command("train", epilog=TRAIN_EXAMPLES)(train)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
 app.add_typer(models.app, name="models")
 
 
 def main() -> None:
     """Run the command line and exit; the console script ``stemtune``."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more, at exit
+        if not isinstance(error, BrokenPipeError):  # whoever closed the pipe knows that the rest is not read
+            code = _fail(f"cannot write to standard output: {error.strerror}", error, code=1)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -81,6 +87,8 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except StemtuneError as error:
         return _fail(str(error), error, code=error.exit_code)
+    except OSError as error:
+        return _fail(f"the system refused what stemtune asked for: {error}", error, code=1)
     except typer.Abort as error:
         return _fail("interrupted", error, code=INTERRUPTED)
     except Exception as error:
