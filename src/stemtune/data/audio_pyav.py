@@ -20,11 +20,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stemtune.data.audio_info import AudioInfo, Decoder
@@ -67,7 +68,7 @@ class PyavDecoder(Decoder):
         """The next samples (see `Decoder`)."""
         if self._end is not None:
             num_samples = min(num_samples, self._end - self._position)
-        blocks: list[np.ndarray[Any, np.dtype[np.float32]]] = []
+        blocks: list[NDArray[np.float32]] = []
         wanted = max(0, num_samples)
         while wanted:
             if not self._pending.shape[1]:
@@ -194,7 +195,7 @@ class PyavDecoder(Decoder):
         container, stream = self._open()
         self._frames = self._blocks(container.decode(stream))
 
-    def _blocks(self, frames: "Iterator[AudioFrame]") -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    def _blocks(self, frames: "Iterator[AudioFrame]") -> Iterator[NDArray[np.float32]]:
         from av.error import FFmpegError
 
         try:
@@ -258,7 +259,7 @@ def _time_base(stream: "AudioStream") -> Fraction:
     return stream.time_base or Fraction(1, stream.sample_rate or 1)
 
 
-def _to_float(frame: "AudioFrame") -> np.ndarray[Any, np.dtype[np.float32]]:
+def _to_float(frame: "AudioFrame") -> NDArray[np.float32]:
     """``channel time`` in [-1, 1) from whatever layout and width FFmpeg chose."""
     if frame.format.is_planar and frame.layout.nb_channels >= 8:
         frame = _interleaved(frame)

@@ -1,44 +1,30 @@
 """Writing samples into the compressed formats: FLAC, Vorbis, Opus and MP3 by libsndfile, AAC by FFmpeg.
 
-Each encoder takes blocks ``time channel``, float32 or (FLAC) int32 in units of the last bit, in a row:
+Each encoder takes blocks ``channel time``, float32 or (FLAC) int32 in units of the last bit, in a row:
 
     encode(a) encode(b) = encode(concat(a, b)).
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
+import torch
+from torch import Tensor
 
-from stemtune.data.encoding import VORBIS_CHANNEL_ORDER, Encoding
+from stemtune.data.encoding import VORBIS_CHANNEL_ORDER, Encoder, Encoding
 from stemtune.data.wav import WavFile
 
 if TYPE_CHECKING:
     from av import AudioStream
     from av.container import OutputContainer
 
-__all__ = ["Encoder", "open_encoder"]
+__all__ = ["open_encoder"]
 
 VORBIS_COMPRESSION = 0.2  # quality 8 of 10, about 256 kbit/s in stereo
 OPUS_KBPS_PER_CHANNEL = 128
 AAC_KBPS_PER_CHANNEL = 128
-
-
-class Encoder(Protocol):
-    """What every open output file can do; failures are an `OSError` or the library's own error."""
-
-    def write(self, samples: np.ndarray[Any, Any]) -> None:
-        """Append samples, ``time channel``."""
-        ...
-
-    def finish(self) -> None:
-        """Write what is still held back, and the header."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the file, finished or not."""
-        ...
 
 
 def open_encoder(path: Path, *, sample_rate: int, num_channels: int, encoding: Encoding) -> Encoder:
@@ -50,11 +36,11 @@ def open_encoder(path: Path, *, sample_rate: int, num_channels: int, encoding: E
     return _LibsndfileFile(path, sample_rate=sample_rate, num_channels=num_channels, encoding=encoding)
 
 
-class _LibsndfileFile:
+class _LibsndfileFile(Encoder):
     def __init__(self, path: Path, *, sample_rate: int, num_channels: int, encoding: Encoding) -> None:
         self._shift = {"int16": 16, "int24": 8}.get(encoding.sample_format, 0)
         order = VORBIS_CHANNEL_ORDER.get(num_channels) if encoding.container in ("ogg", "opus") else None
-        self._channel_order = None if order is None else np.argsort(order)
+        self._channel_order = None if order is None else torch.tensor(order).argsort()
         container, subtype = {
             "flac": ("FLAC", {"int16": "PCM_16", "int24": "PCM_24"}.get(encoding.sample_format, "")),
             "ogg": ("OGG", "VORBIS"),
@@ -72,11 +58,12 @@ class _LibsndfileFile:
             bitrate_mode="CONSTANT" if encoding.container == "mp3" else None,
         )
 
-    def write(self, samples: np.ndarray[Any, Any]) -> None:
+    def write(self, samples: Tensor) -> None:
         if self._channel_order is not None:
-            samples = samples[:, self._channel_order]
-        # libsndfile takes the upper bits of a 32-bit integer
-        self._file.write(np.ascontiguousarray(samples) if samples.dtype == np.float32 else samples << self._shift)
+            samples = samples[self._channel_order]
+        if not samples.is_floating_point():
+            samples = samples << self._shift  # libsndfile takes the upper bits of a 32-bit integer
+        self._file.write(np.ascontiguousarray(samples.numpy().T))
 
     def finish(self) -> None:
         self._file.close()
@@ -99,14 +86,14 @@ def _compression(encoding: Encoding, sample_rate: int, num_channels: int) -> flo
     return min(max(level, 0.0), 0.999)
 
 
-class _AacFile:
+class _AacFile(Encoder):
     def __init__(self, path: Path, *, sample_rate: int, num_channels: int, bitrate_kbps: int | None) -> None:
         import av
 
         self._layout = "mono" if num_channels == 1 else "stereo"
         self._sample_rate = sample_rate
         self._num_samples = 0
-        self._held = np.zeros((0, num_channels), dtype=np.float32)
+        self._held = torch.zeros(num_channels, 0)
         # the edit list, which tells the length, counts in this unit: samples, not FFmpeg's milliseconds
         options = {"movie_timescale": str(sample_rate)}
         self._container: OutputContainer | None = av.open(str(path.resolve()), "w", format="ipod", options=options)
@@ -115,17 +102,17 @@ class _AacFile:
         self._stream.bit_rate = 1000 * (bitrate_kbps or AAC_KBPS_PER_CHANNEL * num_channels)
         self._frame_size = 1024
 
-    def write(self, samples: np.ndarray[Any, Any]) -> None:
-        held = np.concatenate([self._held, samples])
-        whole = len(held) // self._frame_size * self._frame_size
+    def write(self, samples: Tensor) -> None:
+        held = torch.cat([self._held, samples], dim=1)
+        whole = held.shape[1] // self._frame_size * self._frame_size
         for start in range(0, whole, self._frame_size):
-            self._encode(held[start : start + self._frame_size])
-        self._held = held[whole:]
+            self._encode(held[:, start : start + self._frame_size])
+        self._held = held[:, whole:]
 
     def finish(self) -> None:
         if self._container is None:
             return
-        if len(self._held):
+        if self._held.shape[1]:
             self._encode(self._held)
         self._container.mux(self._stream.encode(None))
         self.close()
@@ -135,12 +122,12 @@ class _AacFile:
         if container is not None:
             container.close()
 
-    def _encode(self, samples: np.ndarray[Any, Any]) -> None:
+    def _encode(self, samples: Tensor) -> None:
         from av import AudioFrame
 
         assert self._container is not None  # noqa: S101
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples.numpy()), format="fltp", layout=self._layout)
         frame.sample_rate = self._sample_rate
         frame.pts = self._num_samples
-        self._num_samples += len(samples)
+        self._num_samples += samples.shape[1]
         self._container.mux(self._stream.encode(frame))

@@ -3,14 +3,17 @@
 An `Encoding` is a request; `check` refuses what the format cannot do, naming the formats that can.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from torch import Tensor
+
 from stemtune.errors import UsageError
 
-__all__ = ["VORBIS_CHANNEL_ORDER", "Container", "Encoding", "SampleFormat"]
+__all__ = ["VORBIS_CHANNEL_ORDER", "Container", "Encoder", "Encoding", "SampleFormat"]
 
 Container = Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"]
 SampleFormat = Literal["int16", "int24", "int32", "float32"]
@@ -118,6 +121,25 @@ class Encoding:
             )
         if not 1 <= sample_rate <= 655_350:
             raise UsageError(f"a sample rate of {sample_rate} Hz cannot be written; resample to 8000 to 192000 Hz")
+
+
+class Encoder(ABC):
+    """An open output file. Abstract and without state; its subclasses are final.
+
+    What goes wrong is an `OSError` or the encoding library's own error; `AudioWriter` gives it words.
+    """
+
+    @abstractmethod
+    def write(self, samples: Tensor) -> None:
+        """Append samples, ``channel time``: float32, or int32 in units of the last bit for integer formats."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is still held back, and the header."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file, finished or not."""
 
 
 def _names() -> tuple[Container, ...]:

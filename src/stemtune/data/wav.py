@@ -14,11 +14,11 @@ Deviations:
 
 import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from stemtune.data.encoding import SampleFormat
+from stemtune.data.encoding import Encoder, SampleFormat
 
 __all__ = ["WavFile", "wav_header"]
 
@@ -68,8 +68,8 @@ def wav_header(*, num_samples: int, num_channels: int, sample_rate: int, sample_
     return start + chunks + struct.pack("<4sI", b"data", 0xFFFFFFFF)
 
 
-class WavFile:
-    """An open WAV file; samples go in as ``time channel``, float32 or int32 as the sample format says."""
+class WavFile(Encoder):
+    """A WAV file that is being written."""
 
     def __init__(self, path: Path, *, sample_rate: int, num_channels: int, sample_format: SampleFormat) -> None:
         self._sample_rate = sample_rate
@@ -79,14 +79,15 @@ class WavFile:
         self._file = path.open("wb")
         self._file.write(self._header())
 
-    def write(self, samples: np.ndarray[Any, Any]) -> None:
-        """Append samples; integers are in units of the last bit."""
+    def write(self, samples: Tensor) -> None:
+        """Append samples (see `Encoder`)."""
+        interleaved = samples.numpy().T
         if self._sample_format == "int24":
-            narrow = samples.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3]
+            narrow = np.ascontiguousarray(interleaved, dtype="<i4").view(np.uint8).reshape(-1, 4)[:, :3]
         else:
-            narrow = samples.astype({"int16": "<i2", "int32": "<i4", "float32": "<f4"}[self._sample_format])
+            narrow = interleaved.astype({"int16": "<i2", "int32": "<i4", "float32": "<f4"}[self._sample_format])
         self._file.write(np.ascontiguousarray(narrow).data)
-        self._num_samples += len(samples)
+        self._num_samples += samples.shape[1]
 
     def finish(self) -> None:
         """State the sizes in the header."""

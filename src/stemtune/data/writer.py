@@ -10,9 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import numpy as np
 import soundfile
 import torch
 from jaxtyping import Float, Int32
@@ -88,7 +86,7 @@ class AudioWriter:
                 "look where it comes from"
             )
         bits = _BITS.get(self.encoding.sample_format) if self.encoding.is_lossless else None
-        self._append(samples, lambda block: block.numpy() if bits is None else _quantise(block, bits))
+        self._append(samples, lambda block: block if bits is None else _quantise(block, bits))
 
     def write_integers(self, samples: Int32[Tensor, "channel time"]) -> None:
         """Append samples in units of the last bit; reading them back gives exactly ``samples / 2^(bits - 1)``.
@@ -105,7 +103,7 @@ class AudioWriter:
         limit = 1 << (bits - 1)
         if samples.numel() and not -limit <= int(samples.min()) <= int(samples.max()) < limit:
             raise ValueError(f"samples from {samples.min()} to {samples.max()} do not fit {bits} bits")
-        self._append(samples.detach().cpu(), lambda block: block.numpy())
+        self._append(samples.detach().cpu(), lambda block: block)
 
     def commit(self) -> Path:
         """Complete the file, put it on the disk and give it its name.
@@ -133,13 +131,13 @@ class AudioWriter:
         finally:
             self._pending.abort()
 
-    def _append(self, samples: Tensor, convert: "Callable[[Tensor], np.ndarray[Any, Any]]") -> None:
+    def _append(self, samples: Tensor, convert: Callable[[Tensor], Tensor]) -> None:
         if samples.shape[0] != self.num_channels:
             raise ValueError(f"{self.path} has {self.num_channels} channels; {samples.shape[0]} were given")
         with self._guarded():
             for start in range(0, samples.shape[1], BLOCK_SAMPLES):
                 block = samples[:, start : start + BLOCK_SAMPLES]
-                self._encoder.write(np.ascontiguousarray(convert(block).T))
+                self._encoder.write(convert(block))
                 self._num_samples += block.shape[1]
 
     def _check_complete(self) -> None:
@@ -171,7 +169,7 @@ class AudioWriter:
             raise
 
 
-def _quantise(samples: Tensor, bits: int) -> "np.ndarray[Any, Any]":
+def _quantise(samples: Tensor, bits: int) -> Tensor:
     limit = 1 << (bits - 1)
     scaled = samples.double() * limit if bits > 24 else samples * float(limit)
-    return scaled.round_().clamp_(-limit, limit - 1).to(torch.int32).numpy()
+    return scaled.round_().clamp_(-limit, limit - 1).to(torch.int32)
