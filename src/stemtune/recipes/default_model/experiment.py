@@ -34,10 +34,10 @@ def default_model(
     """The experiment that made the shipped default model."""
     songs, pools = str(Path(corpus) / "train" / "songs"), str(Path(corpus) / "train" / "pools")
     corpora = (
-        Corpus(path=songs, layout="songs", pattern="eir-*", weight=3.0),
-        Corpus(path=pools, layout="stems", pattern="*/eir-*", weight=3.0),
-        Corpus(path=songs, layout="songs", pattern="[fms]*", weight=2.5),
-        Corpus(path=pools, layout="stems", pattern="*/[!e]*", weight=2.5),
+        Corpus(path=songs, layout="songs", pattern="eir-*", weight=2.5),
+        Corpus(path=pools, layout="stems", pattern="*/eir-*", weight=2.5),
+        Corpus(path=songs, layout="songs", pattern="[fms]*", weight=3.0),
+        Corpus(path=pools, layout="stems", pattern="*/[!e]*", weight=3.0),
     )
     return Experiment(
         name="default-model",
@@ -66,7 +66,7 @@ def default_model(
                         equaliser_db=5.0,
                     ),
                 ),
-                steps=4000,
+                steps=3200,
                 batch_size=6,
                 optimiser=Optimiser(learning_rate=2e-3),
                 schedule=Schedule(kind="cosine", warmup_steps=100, decay=0.02),
