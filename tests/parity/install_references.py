@@ -1,0 +1,31 @@
+"""Install the reference implementations that parity tests compare with, beside the package and not into it.
+
+    python tests/parity/install_references.py [folder]
+
+They pin old versions of packages that they do not need for what is compared, so they go, without dependencies, into
+a folder of their own (default ``.references``), which the tests look into by themselves. Without network nothing
+happens but a message: the golden files are tested in any case.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+REQUIREMENTS = ("asteroid==0.6.0", "openunmix==1.3.0")
+DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / ".references"
+
+
+def main(folder: Path) -> int:
+    if all((folder / f"{name.replace('==', '-')}.dist-info").is_dir() for name in REQUIREMENTS):
+        return 0
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(folder)]
+    finished = subprocess.run([*command, *REQUIREMENTS], check=False)
+    if finished.returncode:
+        print("reference implementations not installed: live parity tests will be skipped", file=sys.stderr)
+    return finished.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_FOLDER))
