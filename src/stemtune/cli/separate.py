@@ -207,7 +207,7 @@ def _encoding(
 
 @contextmanager
 def _terminable() -> Generator[None, None, None]:
-    """SIGTERM ends the command as Ctrl-C does: nothing half-written stays, and one line says why it ended."""
+    """SIGTERM ends the command as Ctrl-C does: nothing half-written stays, and one line says so."""
 
     def stop(number: int, frame: object) -> None:
         del number, frame
@@ -220,9 +220,9 @@ def _terminable() -> Generator[None, None, None]:
         return
     try:
         yield
-    except SystemExit as error:
-        if error.code == TERMINATED:
-            print("error: terminated; finished tracks are kept, nothing else is left behind", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as error:
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else "terminated"
+        print(f"error: {why}; finished tracks are kept, nothing else is left behind", file=sys.stderr)
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
