@@ -17,7 +17,7 @@ from stemtune.errors import OutputError
 __all__ = ["PendingFile", "output_error", "write_json_atomically", "write_text_atomically"]
 
 _COUNTER = itertools.count()
-_MAX_NAME_CHARACTERS = 60
+_MAX_NAME_CHARACTERS = 50  # up to 200 of the 255 bytes that a name may have
 
 
 class PendingFile:
@@ -35,16 +35,17 @@ class PendingFile:
             OutputError: if that is impossible, or if the target is a folder.
         """
         self.target = Path(target)
-        if self.target.is_symlink():
-            self.target = self.target.resolve()
-        name = f".{self.target.name[:_MAX_NAME_CHARACTERS]}.partial-{os.getpid()}-{next(_COUNTER)}"
-        self.path = self.target.with_name(name) if self.target.name else self.target
+        self.path = self.target
         self._is_open = False
-        if self.target.is_dir():
-            raise OutputError(f"{self.target}: is a folder, where a file is to be written; choose another name")
-        if self.target.exists() and not self.target.is_file():
-            raise OutputError(f"{self.target}: is not a regular file; choose another name")
         try:
+            if self.target.is_symlink():
+                self.target = self.target.resolve()
+            if self.target.is_dir():
+                raise OutputError(f"{self.target}: is a folder, where a file is to be written; choose another name")
+            if self.target.exists() and not self.target.is_file():
+                raise OutputError(f"{self.target}: is not a regular file; choose another name")
+            name = f".{self.target.name[:_MAX_NAME_CHARACTERS]}.partial-{os.getpid()}-{next(_COUNTER)}"
+            self.path = self.target.with_name(name)
             self.target.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         except OSError as error:

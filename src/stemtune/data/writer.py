@@ -17,13 +17,13 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from stemtune.data.encoders import open_encoder
-from stemtune.data.encoding import Encoding
+from stemtune.data.encoding import Encoder, Encoding
 from stemtune.data.files import PendingFile, output_error
 from stemtune.errors import OutputError, UsageError
 
 __all__ = ["AudioWriter", "Encoding"]
 
-BLOCK_SAMPLES = 65536  # libsndfile's Ogg encoder dies of blocks that are much longer
+BLOCK_SAMPLES = 65536  # what is quantised at a time
 _BITS = {"int16": 16, "int24": 24, "int32": 32}
 
 
@@ -52,6 +52,7 @@ class AudioWriter:
         self.encoding.check(sample_rate=sample_rate, num_channels=num_channels)
         self.num_channels = num_channels
         self._num_samples: int = 0
+        self._encoder: Encoder | None = None
         self._pending = PendingFile(path)
         self.path = self._pending.target
         with self._guarded():
@@ -114,19 +115,25 @@ class AudioWriter:
         Raises:
             OutputError: if that fails, or if nothing was written; the hidden file is removed then.
         """
+        encoder = self._encoder
+        if encoder is None:
+            return self.path  # done already, or given up
         with self._guarded():
             if not self._num_samples:
                 raise OutputError(f"{self.path}: there are no samples to write; give at least one")
-            self._encoder.finish()
-            self._encoder.close()
+            encoder.finish()
+            encoder.close()
+            self._encoder = None
             self._check_complete()
             return self._pending.commit()
 
     def abort(self) -> None:
         """Remove what was written; a file that had the name before stays."""
+        encoder, self._encoder = self._encoder, None
         try:
-            self._encoder.close()
-        except (OSError, RuntimeError, AttributeError):
+            if encoder is not None:
+                encoder.close()
+        except (OSError, RuntimeError):
             pass  # a file that is thrown away need not be complete
         finally:
             self._pending.abort()
@@ -134,10 +141,13 @@ class AudioWriter:
     def _append(self, samples: Tensor, convert: Callable[[Tensor], Tensor]) -> None:
         if samples.shape[0] != self.num_channels:
             raise ValueError(f"{self.path} has {self.num_channels} channels; {samples.shape[0]} were given")
+        encoder = self._encoder
+        if encoder is None:
+            raise ValueError(f"{self.path} is complete or was given up; nothing can be added")
         with self._guarded():
             for start in range(0, samples.shape[1], BLOCK_SAMPLES):
                 block = samples[:, start : start + BLOCK_SAMPLES]
-                self._encoder.write(convert(block))
+                encoder.write(convert(block))
                 self._num_samples += block.shape[1]
 
     def _check_complete(self) -> None:
