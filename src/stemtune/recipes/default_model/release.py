@@ -1,0 +1,172 @@
+"""From a finished run to the model that ships: test it on songs that it never saw, and write its card.
+
+    python -m stemtune.recipes.default_model.release --report benchmarks/default_model_HARDWARE_YYYYMM --commit COMMIT
+
+The test songs took no part in training, and none in choosing the weights either: three MusicDelta songs (mono; the
+other four are the validation set), and "Lithium" (stereo), which is held out of its corpus. The report goes to
+``--report``, the model with its card to ``--out``. The defaults of the other options are where the recipe puts things.
+"""
+
+import argparse
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypedDict, cast
+
+from stemtune.data.datasets import open_dataset
+from stemtune.data.tracks import Track
+from stemtune.errors import InputError
+from stemtune.evaluation.protocol import evaluate_model
+from stemtune.evaluation.report import write_report
+from stemtune.evaluation.table import ALL_STEMS, Evaluation
+from stemtune.hub import ModelCard, Score, TrainingData, save_model
+from stemtune.hub.registry import read_json
+from stemtune.models import Separator
+from stemtune.recipes.default_model.real import HELD_OUT_SONG
+from stemtune.training.phase import Execution
+from stemtune.training.run import read_experiment, train
+
+__all__ = ["TEST_SONGS", "release", "test_tracks", "training_data"]
+
+NAME = "bandnet-4stem"
+TEST_SONGS = ("80sRock", "Grunge", "Rockabilly")
+_OUT = Path(__file__).parents[2] / "hub" / "shipped" / NAME
+
+
+class _Source(TypedDict):
+    """One file of the corpus, as ``sources.json`` lists it."""
+
+    piece: str
+    stem: str
+    origin: str
+    licence: str
+    seconds: float
+
+
+def test_tracks(data: Path) -> tuple[Track, ...]:
+    """The songs that neither training nor validation saw.
+
+    Raises:
+        InputError: if they are not there.
+    """
+    musicdelta = tuple(track for track in open_dataset(data / "musicdelta") if track.name in TEST_SONGS)
+    lithium = tuple(track for track in open_dataset(data / "eir_stems") if track.name == HELD_OUT_SONG)
+    if len(musicdelta) != len(TEST_SONGS) or len(lithium) != 1:
+        raise InputError(f"{data}: expected the songs {', '.join(TEST_SONGS)} and {HELD_OUT_SONG} in it")
+    return (*musicdelta, *lithium)
+
+
+def training_data(sources: Iterable[_Source]) -> tuple[TrainingData, ...]:
+    """The corpus by origin and licence; a song's minutes count once, not once per stem."""
+    seconds: dict[tuple[str, str], dict[str, float]] = {}
+    stems: dict[tuple[str, str], set[str]] = {}
+    for source in sources:
+        group = (_group(source["origin"]), source["licence"])
+        pieces = seconds.setdefault(group, {})
+        song = source["origin"] if source["origin"].startswith("eir_stems/") else source["piece"]
+        pieces[song] = max(pieces.get(song, 0.0), source["seconds"])
+        stems.setdefault(group, set()).add(source["stem"])
+    return tuple(
+        TrainingData(
+            corpus=name,
+            licence=licence,
+            minutes=round(sum(pieces.values()) / 60, 1),
+            stems=tuple(sorted(stems[name, licence])),
+        )
+        for (name, licence), pieces in sorted(seconds.items())
+    )
+
+
+def _group(origin: str) -> str:
+    """The corpus that a file comes from, without the file."""
+    first, _, instrument = origin.partition(", ")
+    words = first.split("/")
+    if first.startswith("synthesised here on midi"):
+        return f"synthesised by us on melodies and bass lines of {words[1]}"
+    if words[0] == "midi":
+        return f"MIDI of {words[1]}, rendered by us on {instrument}"
+    if first.endswith("here"):
+        return f"{first.replace('here', 'by us')}{f', with samples of {instrument}' if instrument else ''}"
+    return f"{words[0]} ({words[1]})" if words[0] == "instruments" else words[0]
+
+
+def release(*, run: Path, corpus: Path, data: Path, report: Path, out: Path, commit: str) -> ModelCard:
+    """Score the run's best weights on the test songs, and write report and model.
+
+    Raises:
+        InputError: if the run is not finished, or songs or the list of sources are missing.
+    """
+    experiment = read_experiment(run / "experiment.json")
+    result = train(experiment, run, execution=Execution(device="cpu", num_workers=0), quiet=True)
+    if not result.finished:
+        raise InputError(f"{run}: the run stands at step {result.steps}; finish it first (start its command again)")
+    tracks = test_tracks(data)
+    evaluation = evaluate_model(result.separator, tracks, subject=NAME)
+    write_report(evaluation, report)
+    sources = cast("list[_Source]", read_json(corpus / "sources.json"))
+    return save_model(result.separator, out, _card(result.separator, evaluation, training_data(sources), commit))
+
+
+def _card(separator: Separator, evaluation: Evaluation, heard: Sequence[TrainingData], commit: str) -> ModelCard:
+    mono = replace(evaluation, rows=tuple(row for row in evaluation.rows if row.track in TEST_SONGS))
+    stereo = replace(evaluation, rows=tuple(row for row in evaluation.rows if row.track not in TEST_SONGS))
+    parts = {
+        f"all test songs: MusicDelta {', '.join(TEST_SONGS)}; Lithium": evaluation,
+        f"MusicDelta {', '.join(TEST_SONGS)} (mono)": mono,
+        "Lithium (stereo)": stereo,
+    }
+    return ModelCard(
+        name=NAME,
+        version="0.1.0",
+        licence="MIT",
+        description="Four stems (vocals, drums, bass, other) by a compact network, faster than real time on one core.",
+        training_data=tuple(heard),
+        recipe="stemtune train default-model --out runs/default-model --threads 1",
+        commit=commit,
+        created=datetime.now(tz=UTC).date().isoformat(),
+        scores=tuple(
+            Score(
+                stem=mean.stem,
+                definition=mean.metric,
+                value=round(mean.value, 2),
+                mixture_baseline=round(mean.mixture_baseline, 2),
+                data=name,
+                num_tracks=mean.num_tracks,
+            )
+            for name, part in parts.items()
+            for mean in part.means()
+            if mean.stem != ALL_STEMS
+        ),
+        intended_use=(
+            "Trying out stemtune, and a starting point for teaching it other instruments. For the best possible stems "
+            "of popular music use a large model that was trained on hundreds of songs."
+        ),
+        limits=(
+            "All real singing that it heard is by one artist; the rest is synthesised. Unlike voices fare worse.",
+            "Distorted guitars and voices end up in one another, kick drums in the bass.",
+            "Scores rest on four songs; a mean moves by a dB or more when one of them is exchanged.",
+            "It hears nothing above 16 kHz on its own: there it follows the band below.",
+            "Sonatina samples are CC Sampling Plus 1.0: not for use in advertising, as their authors ask.",
+        ),
+    ).model_copy(update={"stems": separator.stems})
+
+
+def main() -> None:
+    """The command line of this module."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--run", type=Path, default=Path("runs/default-model"))
+    parser.add_argument("--corpus", type=Path, default=Path("corpora/default"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--report", type=Path, required=True, help="folder of the scores, such as benchmarks/NAME")
+    parser.add_argument("--commit", default="", help="of stemtune, with which the run was made")
+    parser.add_argument("--out", type=Path, default=_OUT)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    card = release(**vars(arguments))
+    logging.info("%s: %s bytes, SHA-256 %s", arguments.out, card.weights_bytes, card.weights_sha256)
+
+
+if __name__ == "__main__":
+    main()
