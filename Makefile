@@ -18,6 +18,10 @@ test: $(VENV)/.dev references
 
 check: lint types layers test
 
+# What the parity tests compare with; without network they say why they skip, and the golden files are tested.
+references: $(VENV)/.dev
+	-@$(BIN)/python tests/parity/install_references.py
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
