@@ -77,3 +77,11 @@ def test_missing_data_are_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--list-recipes"]) == 0
     assert "bandnet: Train BandNet" in capsys.readouterr().out
+
+
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert run(["train", "bandnet", "--out", "x"]) == 2
+    assert 'pip install "stemtune[train]"' in capsys.readouterr().err

@@ -52,6 +52,7 @@ def train(
     if list_recipes:
         _list_recipes()
         return
+    _require_extra()
     if recipe is None:
         raise UsageError("say what to train: a recipe's name (see --list-recipes) or an experiment file")
     experiment = _experiment(recipe, data, validation).override(dict(_parse_change(change) for change in changes or ()))
@@ -72,6 +73,14 @@ def train(
     )
     result = run(experiment, out, execution=execution)
     _report(result, experiment, out, recipe)
+
+
+def _require_extra() -> None:
+    """Training needs packages that separating does not."""
+    from importlib.util import find_spec
+
+    if find_spec("accelerate") is None:
+        raise UsageError('training needs more packages than separating: pip install "stemtune[train]"')
 
 
 def _experiment(recipe: str, data: Path | None, validation: Path | None) -> "Experiment":
