@@ -46,6 +46,9 @@ def evaluate(
     segment: Annotated[float | None, typer.Option("--segment", help="Seconds that are separated at once.")] = None,
     overlap: Annotated[float, typer.Option("--overlap", help="Fraction that two segments share.")] = 0.25,
     shifts: Annotated[int, typer.Option("--shifts", help="Average so many shifted separations.")] = 0,
+    precision: Annotated[
+        Literal["float32", "bfloat16"], typer.Option("--precision", help="bfloat16 is faster and less exact.")
+    ] = "float32",
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", "-d", help="Where to compute.")
     ] = "auto",
@@ -63,7 +66,7 @@ def evaluate(
     chosen = [name.strip() for name in metrics.split(",") if name.strip()]
     options = parse(
         SeparationOptions,
-        {"segment_seconds": segment, "overlap": overlap, "shifts": shifts, "device": device},
+        {"segment_seconds": segment, "overlap": overlap, "shifts": shifts, "precision": precision, "device": device},
     )
     songs = open_dataset(dataset, split=split, layout=layout)
     result = _evaluate(subject, songs, chosen, options, _on_track(subject, out if pictures else None))

@@ -18,6 +18,7 @@ import typer
 
 from stemtune.cli import models
 from stemtune.cli.evaluate import EVALUATE_EXAMPLES, evaluate
+from stemtune.cli.separate import SEPARATE_EXAMPLES, separate
 from stemtune.cli.train import TRAIN_EXAMPLES, train
 from stemtune.errors import StemtuneError
 
@@ -62,6 +63,7 @@ def options(
     """Teach music separators new instruments, honestly scored, on the machine that you own."""
 
 
+app.command("separate", epilog=SEPARATE_EXAMPLES)(separate)
 app.command("train", epilog=TRAIN_EXAMPLES)(train)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
 app.add_typer(models.app, name="models")
