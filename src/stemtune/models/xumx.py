@@ -66,6 +66,8 @@ class XUMXConfig(SeparatorConfig):
     def _sizes_fit(self) -> "XUMXConfig":
         if self.num_bins > self.n_fft // 2 + 1:
             raise ValueError(f"num_bins must be at most n_fft // 2 + 1 = {self.n_fft // 2 + 1}, not {self.num_bins}")
+        if self.n_fft % 2:
+            raise ValueError(f"n_fft must be even, not {self.n_fft}")
         if self.hop_length > self.n_fft // 2:
             raise ValueError(f"hop_length must be at most n_fft // 2 = {self.n_fft // 2}, not {self.hop_length}")
         if self.bidirectional and self.hidden_size % 2:
