@@ -201,6 +201,15 @@ def test_damaged_header(tmp_path: Path) -> None:
     error_of(path)
 
 
+@pytest.mark.parametrize(("container", "at"), [("W64", 56), ("WAV", 16), ("AIFF", 16), ("RF64", 16)])
+def test_absurd_chunk_size(tmp_path: Path, container: str, at: int) -> None:
+    path = write(tmp_path / "absurd", container, "PCM_16")
+    content = bytearray(path.read_bytes())
+    content[at : at + (8 if container == "W64" else 4)] = b"\xfe" * (8 if container == "W64" else 4)
+    path.write_bytes(content)
+    error_of(path)
+
+
 def test_nothing_is_printed(tmp_path: Path) -> None:
     """libmpg123 and FFmpeg write to the standard error of the process, below Python."""
     random = np.random.default_rng(0)

@@ -25,8 +25,8 @@ __all__ = ["Mp3Header", "OggTail", "check_sizes", "is_mp3", "read_mp3_header", "
 OGG_TAIL_BYTES = 4 * 65307  # four pages of the largest size
 _UNKNOWN_SIZES = (0xFFFFFFFF, 0x7FFFFFFF, 0x80000000)
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
-_MAX_CHUNKS = 10_000
 RIFF_MAX_BYTES = 0xFFFFFFFF
+_MAX_CHUNKS = 10_000  # a long file of zeros is not worth more
 _TAGS_BEHIND_MP3 = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", bytes(8))
 
 
@@ -76,11 +76,11 @@ def check_sizes(path: Path) -> bool:
     with path.open("rb") as file:
         magic = file.read(16)
         if magic[:4] in (b"RIFF", b"RF64") and magic[8:12] == b"WAVE":
-            end = _end_of_riff_data(file, is_rf64=magic[:4] == b"RF64")
+            end = _end_of_riff_data(file, size, is_rf64=magic[:4] == b"RF64")
         elif magic[:4] == b"FORM" and magic[8:12] in (b"AIFF", b"AIFC"):
-            end = _end_of_aiff_data(file)
+            end = _end_of_aiff_data(file, size)
         elif magic == _W64_RIFF:
-            end = _end_of_w64_data(file)
+            end = _end_of_w64_data(file, size)
         else:
             return True
     if end is None:
@@ -97,14 +97,14 @@ def check_sizes(path: Path) -> bool:
     return True
 
 
-def _end_of_riff_data(file: BinaryIO, *, is_rf64: bool) -> int | None:
+def _end_of_riff_data(file: BinaryIO, size: int, *, is_rf64: bool) -> int | None:
     """Where the samples end; None if the writer did not know, 0 if there are none."""
     position, long_data_size = 12, 0
     for _ in range(_MAX_CHUNKS):
+        if position + 8 > size:
+            break
         file.seek(position)
         header = file.read(8)
-        if len(header) < 8:
-            return 0
         name, chunk_size = header[:4], int.from_bytes(header[4:], "little")
         if name == b"ds64":
             long_data_size = int.from_bytes(file.read(16)[8:16], "little")
@@ -116,13 +116,13 @@ def _end_of_riff_data(file: BinaryIO, *, is_rf64: bool) -> int | None:
     return 0
 
 
-def _end_of_aiff_data(file: BinaryIO) -> int:
+def _end_of_aiff_data(file: BinaryIO, size: int) -> int:
     position = 12
     for _ in range(_MAX_CHUNKS):
+        if position + 8 > size:
+            break
         file.seek(position)
         header = file.read(8)
-        if len(header) < 8:
-            return 0
         chunk_size = int.from_bytes(header[4:], "big")
         if header[:4] == b"SSND":
             return position + 8 + chunk_size
@@ -130,13 +130,13 @@ def _end_of_aiff_data(file: BinaryIO) -> int:
     return 0
 
 
-def _end_of_w64_data(file: BinaryIO) -> int:
+def _end_of_w64_data(file: BinaryIO, size: int) -> int:
     position = 40
     for _ in range(_MAX_CHUNKS):
+        if position + 24 > size:
+            break
         file.seek(position)
         header = file.read(24)
-        if len(header) < 24:
-            return 0
         chunk_size = int.from_bytes(header[16:], "little")
         if header[:4] == b"data":
             return position + chunk_size
