@@ -78,7 +78,7 @@ def test_missing_and_misshapen_tensors_are_named(name: str) -> None:
                 state[name] = tensor[:-1]
             elif damage == "flat":
                 state[name] = tensor.flatten().unsqueeze(0).unsqueeze(0)
-        with pytest.raises(WeightsError, match="tensor|shapes in this checkpoint"):
+        with pytest.raises(WeightsError, match=r"tensor|shapes in this checkpoint"):
             from_open_unmix(targets)
 
 
