@@ -56,15 +56,22 @@ def make_track(name: str, stems: dict[str, tuple[Path, ...]], *, mixture: Path |
     """
     if not stems:
         raise InputError(f"track {name!r} has no stem; expected at least one audio file besides the mixture")
-    info = probe(mixture or next(iter(stems.values()))[0])
+    path = mixture or next(iter(stems.values()))[0]
+    info = probe(path)
     return Track(
         name=name,
         stems=StemSet(stems),
         mixture=mixture,
         sample_rate=info.sample_rate,
-        num_samples=info.num_samples,
+        num_samples=info.num_samples if info.exact_length else _count_samples(path),
         num_channels=info.num_channels,
     )
+
+
+def _count_samples(path: Path) -> int:
+    """The length of a file whose container does not state it, by decoding it."""
+    with open_audio(path) as reader:
+        return sum(block.shape[1] for block in reader.blocks(1 << 16))
 
 
 def read_excerpt(
@@ -81,7 +88,7 @@ def read_excerpt(
             rate = reader.info.sample_rate
             wanted = num_samples if rate == sample_rate else -(-num_samples * rate // sample_rate)
             start = round(start_seconds * rate)
-            if start >= reader.info.num_samples:
+            if reader.info.exact_length and start >= reader.info.num_samples:
                 continue
             reader.seek(max(start, 0))
             samples = reader.read(wanted + min(start, 0)) if wanted + start > 0 else torch.zeros(channels, 0)

@@ -7,6 +7,8 @@ any window that satisfies the overlap-add condition. Inputs shorter than half a 
 extend, are padded with zeros instead.
 """
 
+from typing import cast
+
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
@@ -40,9 +42,7 @@ def istft(
     """The waveform of ``num_samples`` samples whose `stft` is closest to ``spectrogram``."""
     leading = spectrogram.shape[:-2]
     flat = spectrogram.reshape(-1, *spectrogram.shape[-2:])
-    waveform: Tensor = torch.istft(  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
-        flat, n_fft=n_fft, hop_length=hop_length, window=window, length=num_samples
-    )
+    waveform = cast("Tensor", torch.istft(flat, n_fft=n_fft, hop_length=hop_length, window=window, length=num_samples))
     return waveform.reshape(*leading, num_samples)
 
 
