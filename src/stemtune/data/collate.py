@@ -3,6 +3,7 @@
 There is no sampler state: the index alone says which example it is, whichever process asks.
 """
 
+import signal
 from collections.abc import Sequence
 
 import torch
@@ -52,13 +53,15 @@ def loader(examples: Examples, *, batch_size: int, first_index: int, num_workers
         sampler=_From(first_index, len(examples)),
         num_workers=num_workers,
         prefetch_factor=4 if num_workers else None,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_prepare_worker,
     )
 
 
-def _one_thread(worker: int) -> None:
+def _prepare_worker(worker: int) -> None:
+    """One thread each; and Ctrl-C, which goes to the workers as well, is the trainer's to handle."""
     del worker
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def collate(sources: Float[Tensor, "batch stem channel time"], *, stems: Sequence[str], sample_rate: int) -> Batch:
