@@ -38,6 +38,8 @@ class AugmentationConfig(Frozen):
     )
     width: tuple[float, float] = Field(default=(1.0, 1.0), description="factor of the side signal, uniform; 0 is mono")
     pan_probability: float = Field(default=0.0, ge=0, le=1, description="of a random constant-power balance")
+    reverb_probability: float = Field(default=0.0, ge=0, le=1, description="of a synthetic room")
+    reverb_seconds: tuple[float, float] = Field(default=(0.15, 1.2), description="time to decay by 60 dB, uniform")
     equaliser_db: float = Field(
         default=0.0, ge=0, description="standard deviation of a random smooth curve over log-frequency, 50 Hz to 10 kHz"
     )
@@ -54,12 +56,25 @@ class Augmentation:
     width: float = 1.0
     pan: float = 0.0
     equaliser_db: tuple[float, ...] = ()
+    reverb: "Reverb | None" = None
+
+
+@dataclass(frozen=True)
+class Reverb:
+    """A room made of decaying noise: its decay by 60 dB, its level relative to the direct sound, its seed."""
+
+    decay_seconds: float
+    level_db: float
+    seed: int
 
 
 def draw(config: AugmentationConfig, generator: np.random.Generator) -> Augmentation:
     """Draw one augmentation; always takes as many random values from the generator."""
     values = [float(value) for value in generator.random(7)]
     curve = generator.standard_normal(_CURVE_TERMS) * config.equaliser_db / _CURVE_TERMS**0.5
+    room_draw, decay, wet = (float(value) for value in generator.random(3))
+    short, long = config.reverb_seconds
+    room = Reverb(short + (long - short) * decay, level_db=-16.0 + 14.0 * wet, seed=int(generator.integers(2**31)))
     low, high = config.gain_db
     slow, fast = config.speed_semitones
     narrow, wide = config.width
@@ -71,6 +86,7 @@ def draw(config: AugmentationConfig, generator: np.random.Generator) -> Augmenta
         width=narrow + (wide - narrow) * values[4],
         pan=2 * values[6] - 1 if values[5] < config.pan_probability else 0.0,
         equaliser_db=tuple(float(term) for term in curve) if config.equaliser_db else (),
+        reverb=room if room_draw < config.reverb_probability else None,
     )
 
 
@@ -91,11 +107,26 @@ def apply(
         samples = torch.from_numpy(faster).T
     samples = torch.nn.functional.pad(samples, (0, max(0, num_samples - samples.shape[1])))[:, :num_samples]
     samples = samples * (augmentation.polarity * 10 ** (augmentation.gain_db / 20))
+    if augmentation.reverb:
+        samples = _reverberate(samples, augmentation.reverb, sample_rate)
     if augmentation.equaliser_db:
         samples = _equalise(samples, augmentation.equaliser_db, sample_rate)
     if samples.shape[0] == 2:
         samples = _stage(samples, augmentation)
     return samples
+
+
+def _reverberate(
+    samples: Float[Tensor, "channel time"], room: Reverb, sample_rate: int
+) -> Float[Tensor, "channel time"]:
+    """Add decaying noise, different in each channel, convolved with the sound; the direct sound stays as it is."""
+    length = min(samples.shape[1], round(room.decay_seconds * sample_rate))
+    noise = np.random.default_rng(room.seed).standard_normal((samples.shape[0], length))
+    tail = noise * np.exp(-6.91 * np.arange(length) / length)
+    tail *= 10 ** (room.level_db / 20) / np.sqrt(np.sum(tail**2, axis=1, keepdims=True) + 1e-12)
+    size = 1 << (samples.shape[1] + length - 1).bit_length()
+    wet = np.fft.irfft(np.fft.rfft(samples.numpy(), n=size) * np.fft.rfft(tail, n=size), n=size)
+    return samples + torch.from_numpy(wet[:, : samples.shape[1]].astype(np.float32))
 
 
 def _equalise(

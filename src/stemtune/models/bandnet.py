@@ -52,6 +52,7 @@ class BandNetConfig(SeparatorConfig):
     )
     mixing_groups: int = Field(default=8, ge=1)
     compression: float = Field(default=0.3, gt=0, le=1, description="the power that magnitudes are raised to")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="of whole channels of a block, in training")
     chunk_seconds: float = Field(default=12.0, gt=0)
 
     @model_validator(mode="after")
@@ -71,17 +72,18 @@ class BandNetConfig(SeparatorConfig):
 class _Block(nn.Module):
     """x + mix(convolve(x)): 3x3 convolution dilated in time, mixing across bands, 1x1 convolution."""
 
-    def __init__(self, *, width: int, bands: int, dilation: int, groups: int) -> None:
+    def __init__(self, *, width: int, bands: int, dilation: int, groups: int, dropout: float) -> None:
         super().__init__()
         self.convolve = nn.Conv2d(width, width, 3, padding=(1, dilation), dilation=(1, dilation), bias=False)
         self.norm = nn.BatchNorm2d(width)
         self.mix = BandMixing(bands=bands, channels=width, groups=groups)
+        self.dropout = nn.Dropout2d(dropout)
         self.project = nn.Conv2d(width, width, 1, bias=False)
         self.project_norm = nn.BatchNorm2d(width)
 
     def forward(self, x: Float[Tensor, "batch channel band frame"]) -> Float[Tensor, "batch channel band frame"]:
         h = functional.relu(self.norm(self.convolve(x)))
-        h = h + self.mix(h)
+        h = self.dropout(h + self.mix(h))
         return x + self.project_norm(self.project(h))
 
 
@@ -100,7 +102,13 @@ class BandNet(Separator):
         self.split = BandSplit(features=features, widths=widths, channels=config.width)
         self.split_norm = nn.BatchNorm2d(config.width)
         self.blocks = nn.ModuleList(
-            _Block(width=config.width, bands=len(widths), dilation=dilation, groups=config.mixing_groups)
+            _Block(
+                width=config.width,
+                bands=len(widths),
+                dilation=dilation,
+                groups=config.mixing_groups,
+                dropout=config.dropout,
+            )
             for dilation in config.dilations
         )
         self.head_norm = nn.BatchNorm2d(config.width)
