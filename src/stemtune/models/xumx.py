@@ -34,7 +34,7 @@ from stemtune.types import Estimate
 
 __all__ = ["XUMX", "XUMXConfig"]
 
-_BLOCK_FRAMES = 128  # at the default sizes, what one core works on stays within its caches
+_BLOCK_FRAMES = 96  # at the default sizes, what one core works on stays within its caches
 
 
 class XUMXConfig(SeparatorConfig):
@@ -151,7 +151,7 @@ class XUMX(Separator):
 
     def _estimate_in_blocks(self, padded: Tensor, transform: BlockSTFT) -> Estimate:
         """The same for processors: on all cores and, but for the BLSTMs, in blocks of frames that caches hold."""
-        config, num_frames, overlap = self.config, transform.num_frames, transform.rows_per_frame - 1
+        config, num_frames = self.config, transform.num_frames
         stems = [cast("_StemNetwork", network).layers(folded=True) for network in self.networks]
         step = (config.wiener_window_frames or num_frames) if config.wiener_iterations else _BLOCK_FRAMES
         blocks = [
@@ -176,29 +176,33 @@ class XUMX(Separator):
         def recur(index: int) -> None:
             latents[:, index, :, config.hidden_size :] = stems[index].recur(heard[index])
 
-        def decode(block: _Block) -> Tensor:
+        def decode(block: _Block) -> list[Tensor]:
             example, first, last = block
             spectrogram = transform.analyse(padded[example], first_frame=first, last_frame=last)
             magnitude = spectrogram.abs()
-            estimates: list[Tensor] = []
-            for index, stem in enumerate(stems):
+
+            def masked(index: int) -> Tensor:
                 here = masks[example, index, first:last]
-                here.copy_(stem.decode(joint[index][example, first:last]).view_as(here))
-                mask = here.transpose(0, 1)
+                mask = here.copy_(stems[index].decode(joint[index][example, first:last]).view_as(here)).transpose(0, 1)
                 torch.mul(mask, magnitude, out=magnitudes[example, index, first:last].transpose(0, 1))
-                estimates.append(mask * spectrogram)
-            refined = _refine(torch.stack(estimates), spectrogram, config)
-            reached = transform.synthesise(refined, first_frame=first, envelope=envelope)
-            own = reached.shape[-2] - overlap
-            rows[example, ..., first:last, :] = reached[..., :own, :]
-            return reached[..., own:, :].clone()
+                return mask * spectrogram
+
+            estimates = (masked(index) for index in range(len(stems)))
+            if config.wiener_iterations:
+                estimates = _refine(torch.stack(list(estimates)), spectrogram, config).unbind()
+            tails: list[Tensor] = []
+            for index, estimate in enumerate(estimates):
+                reached = transform.synthesise(estimate, first_frame=first, envelope=envelope)
+                rows[example, index, :, first:last] = reached[:, : last - first]
+                tails.append(reached[:, last - first :].clone())
+            return tails
 
         map_on_cores(encode, blocks)
         heard = self._bridge(latents[..., : config.hidden_size])
         map_on_cores(recur, range(len(stems)))
         joint = self._bridge(latents)
-        for block, tail in zip(blocks, map_on_cores(decode, blocks), strict=True):
-            rows[block.example, ..., block.last : block.last + overlap, :] += tail
+        for (example, _, last), tails in zip(blocks, map_on_cores(decode, blocks), strict=True):
+            rows[example, ..., last : last + transform.rows_per_frame - 1, :] += torch.stack(tails)
         return Estimate(
             sources=transform.crop(rows),
             masks=rearrange(masks, "batch stem frame channel bin -> batch stem channel bin frame"),
