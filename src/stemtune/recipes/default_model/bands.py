@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from stemtune.errors import InputError
+from stemtune.recipes.default_model.effects import filtered
 from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio, Piece, active_level
 from stemtune.recipes.default_model.render import render
 from stemtune.recipes.default_model.scores import ARCHIVES, DRUM_CHANNEL, Event, Note, notes_of, read_events
@@ -51,6 +52,7 @@ _OTHER_CHOICES = (
 _CHOIR_LIKE = {52: 48, 53: 49, 54: 50, 85: 81, 91: 89}
 _KEPT_CONTROLLERS = frozenset({1, 7, 10, 11, 64, 101, 100, 6, 38})
 _LEVEL_DB = -18.0
+_LOWEST_HZ = {"drums": 20.0, "bass": 25.0, "other": 35.0}  # some samples of the soundfont have an offset
 _STEM_LEVELS_DB = {"drums": -20.0, "bass": -21.0, "other": -20.0}
 
 
@@ -97,7 +99,8 @@ def make_band(path: Path, *, name: str, duration_seconds: float, seed: int) -> M
         part = _events_of_stem(events, stem, stems, programs, shift)
         part = _excerpt(part, start, duration_seconds, speed)
         if any(event.kind == "note_on" for event in part):
-            rendered[stem] = render(part, num_samples=num_samples, room=room * (0.2 if stem == "bass" else 1.0))
+            samples = render(part, num_samples=num_samples, room=room * (0.2 if stem == "bass" else 1.0))
+            rendered[stem] = filtered(samples, "highpass", _LOWEST_HZ[stem])
     return _balance(rendered, generator)
 
 

@@ -141,12 +141,13 @@ def _make_piece(piece: Piece, root: Path) -> tuple[Source, ...]:
         soundfile.write(str(partial / f"{stem}.wav"), samples, SAMPLE_RATE, subtype="PCM_16")
     if piece.kind == "song":
         target = root / "train" / "songs" / piece.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
         paths = {stem: target / f"{stem}.wav" for stem in stems}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            partial.rename(target)  # all stems appear at once
     else:
         paths = {stem: root / "train" / "pools" / stem / f"{piece.name}.wav" for stem in stems}
+    if partial.exists():
         for stem, path in paths.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             (partial / f"{stem}.wav").replace(path)
