@@ -5,7 +5,8 @@ the peak sharp although music repeats itself:
 
     r[lag] = inverse Fourier transform of  S conj(M) / |S conj(M)|^0.7,   lag = argmax r.
 
-Several places vote; without a clear peak or a majority there is no answer, which is common for stems that are quiet.
+The mixture is taken without the other stems first, and as it is if that tells nothing. Several places vote; without
+a clear peak and a majority there is no answer.
 """
 
 from collections import Counter
@@ -33,6 +34,7 @@ def find_lag(
     stem: Sequence[Path],
     mixture: Path,
     *,
+    others: Sequence[Path] = (),
     frame_powers: Float[Tensor, "frame"],
     sample_rate: int,
 ) -> int | None:
@@ -41,16 +43,19 @@ def find_lag(
     Args:
         stem: its files, which are added.
         mixture: the file of the mixture.
+        others: the files of all other stems; where they lie right, taking them away leaves the stem alone.
         frame_powers: the power of the stem in every tenth of a second; the loudest places are compared.
-        sample_rate: of both.
+        sample_rate: of all of them.
 
     Returns:
         The lag that most places agree on; None where there is no such agreement.
     """
-    votes: Counter[int] = Counter()
     places = _loud_places(frame_powers)
+    max_lag = round(_MAX_LAG_SECONDS * sample_rate)
+    alone: Counter[int | None] = Counter()
+    among: Counter[int | None] = Counter()
     for start_seconds in places:
-        stem_excerpt, mixture_excerpt = (
+        wanted, heard, disturbing = (
             read_excerpt(
                 paths,
                 start_seconds=start_seconds,
@@ -58,15 +63,15 @@ def find_lag(
                 sample_rate=sample_rate,
                 channels=1,
             )[0]
-            for paths in (stem, (mixture,))
+            for paths in (stem, (mixture,), others)
         )
-        lag = lag_of_excerpt(stem_excerpt, mixture_excerpt, max_lag=round(_MAX_LAG_SECONDS * sample_rate))
-        if lag is not None:
-            votes[lag] += 1
-    if not votes:
-        return None
-    lag, count = votes.most_common(1)[0]
-    return lag if 2 * count > len(places) else None
+        alone[lag_of_excerpt(wanted, heard - disturbing, max_lag=max_lag)] += 1
+        among[lag_of_excerpt(wanted, heard, max_lag=max_lag)] += 1
+    for votes in (alone, among):
+        for lag, count in votes.items():
+            if lag is not None and 2 * count > len(places):
+                return lag
+    return None
 
 
 def lag_of_excerpt(stem: Float[Tensor, "time"], mixture: Float[Tensor, "time"], *, max_lag: int) -> int | None:

@@ -120,7 +120,14 @@ def _lag(facts: TrackFacts, stem: str, mixture: FileFacts | None) -> int | None:
     if mixture is None or len(files) != len(paths) or {f.sample_rate for f in files} != {mixture.sample_rate}:
         return None
     powers = _frame_powers(files)
-    return find_lag(paths, mixture.path, frame_powers=powers, sample_rate=mixture.sample_rate)
+    others = [
+        heard.path
+        for name in facts.track.stems
+        if name != stem
+        for heard in facts.stem_files(name)
+        if heard.sample_rate == mixture.sample_rate
+    ]
+    return find_lag(paths, mixture.path, others=others, frame_powers=powers, sample_rate=mixture.sample_rate)
 
 
 def _stem_report(files: Sequence[FileFacts], lag_samples: int | None) -> StemReport:

@@ -16,7 +16,7 @@ __all__ = ["judge_dataset", "judge_duplicates", "judge_track"]
 
 _LENGTH_ERROR_SECONDS = 0.05
 _NULL_ERROR_DB, _NULL_WARNING_DB, _NULL_NOTE_DB = -6.0, -15.0, -30.0
-_ALIGNED_NULL_DB = -40.0
+_ALIGNED_NULL_DB = -60.0
 _CLIPPED_SHARE = 1e-4
 _OFFSET = 0.01
 _OVERSHOOT_PEAK = 1.0005
@@ -104,11 +104,12 @@ def _judge_sum(report: TrackReport) -> Iterator[Finding]:
     for name, stem in report.stems.items():
         if stem.lag_samples and not aligned:
             lagging = True
+            plural = "s" if abs(stem.lag_samples) > 1 else ""
             late = "late" if stem.lag_samples > 0 else "early"
             severity = Severity.ERROR if abs(stem.lag_samples) > 1 else Severity.WARNING
             yield Finding(
                 severity, "lag", report.name, name,
-                f"expected the stem where the mixture has it; it comes {abs(stem.lag_samples)} samples "
+                f"expected the stem where the mixture has it; it comes {abs(stem.lag_samples)} sample{plural} "
                 f"({1000 * abs(stem.lag_samples) / stem.sample_rate:.1f} ms) {late}: shift it, or export it again",
             )  # fmt: skip
     if depth is None or lagging or depth < _NULL_NOTE_DB:
