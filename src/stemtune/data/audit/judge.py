@@ -58,7 +58,7 @@ def _judge_agreement(facts: TrackFacts, where: dict[Path, str]) -> Iterator[Find
             harmless = 1 in (heard.num_channels, reference.num_channels)
             yield Finding(
                 Severity.NOTE if harmless else Severity.WARNING, "channels", name, stem,
-                f"has {heard.num_channels} channels where {where[reference.path]} has {reference.num_channels}: "
+                f"channels: {heard.num_channels}, where {where[reference.path]} has {reference.num_channels}: "
                 + ("mono is played on both sides" if harmless else "export all files of the track alike"),
             )  # fmt: skip
         apart = heard.seconds - reference.seconds
