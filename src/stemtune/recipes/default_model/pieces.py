@@ -181,6 +181,7 @@ def _rms_db(samples: Audio) -> float:
 
 def _write_sources(root: Path, sources: Mapping[str, Source]) -> None:
     partial = root / f".sources-{os.getpid()}.json"
-    rows = [asdict(source) for _, source in sorted(sources.items())]
+    recorded = {source.path: source for source in read_sources(root)}  # another run may have added some meanwhile
+    rows = [asdict(source) for _, source in sorted((recorded | dict(sources)).items())]
     partial.write_text(json.dumps(rows, indent=0) + "\n", encoding="utf-8")
     partial.replace(root / "sources.json")
