@@ -3,7 +3,7 @@
     for each step:  loss = objective(network(mixture), batch);  clip;  Adam;  sometimes: average, validate, save
 
 Step k of a phase depends on the weights, the optimiser and (seed, phase, k) alone: examples are drawn from these
-numbers, and torch is seeded with them before each step (for dropout). So a run that is killed and started again
+numbers, and torch is seeded with them before each forward pass (for dropout). So a run that is killed and started again
 continues from its last checkpoint as if nothing had happened, bit for bit on one CPU device.
 """
 
@@ -161,7 +161,6 @@ class PhaseRun:
         """One step of the optimiser, over ``accumulate_steps`` batches."""
         started = time.monotonic()
         phase = self.phase
-        torch.manual_seed(mix_seed(self._seed, self.state.step))
         set_training(self.network, phase.trainable)
         rate = phase.optimiser.learning_rate * self.state.plateau.factor
         rate *= factor(phase.schedule, step=self.state.step, steps=phase.steps)
@@ -169,8 +168,9 @@ class PhaseRun:
             group["lr"] = rate
         optimiser.zero_grad()
         loss, parts = 0.0, dict[str, float]()
-        for _ in range(phase.accumulate_steps):
+        for part in range(phase.accumulate_steps):
             batch = collate(next_batch(batches), stems=phase.data.stems, sample_rate=phase.data.sample_rate)
+            torch.manual_seed(mix_seed(self._seed, self.state.step, part))  # after loading, which may draw as well
             with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=phase.precision == "bfloat16"):
                 answer = forward(batch.mixture)
             pull = self._objective(answer, batch)
