@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stemtune.errors import InputError, UsageError, WeightsError
+from stemtune.separation.memory import release_freed_memory
 from stemtune.separation.options import SeparationOptions
 from stemtune.separation.stream import separate_blocks, separate_waveform
 from stemtune.signal.masking import mixture_consistency
@@ -56,7 +57,7 @@ def test_blocks_make_no_difference(toy, noise, sample_rate, block_samples):
     blocks = mixture.split(block_samples, dim=1)
     stream = list(separate_blocks(separator, blocks, sample_rate=sample_rate, num_channels=2))
     assert torch.equal(torch.cat(stream, dim=-1), whole)
-    assert len(stream) > 10
+    assert len(stream) > 5
 
 
 @pytest.mark.parametrize("sample_rate", RATES)
@@ -91,7 +92,7 @@ def test_lag_is_zero(toy, noise, sample_rate):
 def test_a_mono_network_hears_each_channel_and_a_stereo_network_pairs(toy, noise):
     mixture = noise(5, 9000)
     stereo, mono = toy(chunk_samples=5000), toy(channels=1, chunk_samples=5000)
-    options = SeparationOptions(threads=1)
+    options = SeparationOptions(threads=1, batch_size=4)
     by_pairs = separate_waveform(stereo, mixture, sample_rate=44100, options=options)
     one_by_one = separate_waveform(mono, mixture, sample_rate=44100, options=options)
     torch.testing.assert_close(by_pairs, one_by_one, rtol=1e-5, atol=1e-6)
@@ -189,6 +190,10 @@ def test_progress_and_stopping(toy, noise):
 
     with pytest.raises(KeyboardInterrupt):
         separate_waveform(toy(), noise(2, 50_000), sample_rate=44100, on_progress=stop)
+
+
+def test_memory_can_be_released_anywhere():
+    release_freed_memory()
 
 
 def test_thread_settings_are_left_as_they_were(toy, noise):

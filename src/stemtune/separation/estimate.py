@@ -18,6 +18,7 @@ from stemtune.data.audio_info import AudioInfo
 from stemtune.data.encoding import Encoding
 from stemtune.errors import OutputError
 from stemtune.models.base import Separator
+from stemtune.separation.network import choose_batch_size
 from stemtune.separation.options import SeparationOptions
 from stemtune.separation.stream import separate_waveform
 from stemtune.separation.writing import ClipMode, needs_spool
@@ -28,7 +29,7 @@ _BYTES_PER_SAMPLE = {"int16": 2, "int24": 3, "int32": 4, "float32": 4}
 _TYPICAL_FLAC = 0.7  # of the size of the integers
 _TYPICAL_KBPS = 256  # where none is asked for
 _RESERVE_BYTES = 16 << 20
-_PROBE_CHUNKS = 3  # for each core
+_PROBE_CHUNKS = 4  # times the size of a batch
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def check_disk(info: AudioInfo, *, folder: Path, num_stems: int, encoding: Encod
 
 def _speed(separator: Separator, info: AudioInfo, segment: float, options: SeparationOptions) -> float:
     """Seconds of computing per second of sound."""
-    wanted = segment * _PROBE_CHUNKS * options.batch_size
+    wanted = segment * _PROBE_CHUNKS * choose_batch_size(separator, options)
     duration = min(max(info.duration_seconds, segment), wanted)
     num_samples = max(1, round(duration * info.sample_rate))
     noise = 0.1 * torch.randn(info.num_channels, num_samples, generator=torch.Generator().manual_seed(0))

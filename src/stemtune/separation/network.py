@@ -21,11 +21,22 @@ from torch import Tensor
 from stemtune.errors import UsageError, WeightsError
 from stemtune.models.base import Separator
 from stemtune.separation.channels import channel_index, gather_channels, scatter_channels
+from stemtune.separation.memory import release_freed_memory
 from stemtune.separation.options import SeparationOptions
 from stemtune.signal.level import all_finite
 from stemtune.signal.overlap_add import Chunk
 
-__all__ = ["available_cores", "device_of", "one_thread", "require_evaluation_mode", "separate_chunks", "worker_threads"]
+__all__ = [
+    "available_cores",
+    "choose_batch_size",
+    "device_of",
+    "one_thread",
+    "require_evaluation_mode",
+    "separate_chunks",
+    "worker_threads",
+]
+
+_Place = tuple[int, bool]  # a chunk's start, and whether it is the last
 
 
 def separate_chunks(
@@ -43,21 +54,32 @@ def separate_chunks(
         WeightsError: if the network answers with values that are not finite.
     """
     index = channel_index(num_channels=num_channels, model_channels=separator.channels)
-    chunks_per_batch = max(1, options.batch_size // index.shape[0])
-    under_way: deque[tuple[list[Chunk], Future[list[Tensor]]]] = deque()
+    batch_size = choose_batch_size(separator, options)
+    chunks_per_batch = max(1, batch_size // index.shape[0])
+    under_way: deque[tuple[list[_Place], Future[list[Tensor]]]] = deque()
     waiting = iter(chunks)
     try:
         while True:
             batch = list(islice(waiting, chunks_per_batch))
+            is_end = not batch
             if batch:
                 mixtures = [chunk.samples for chunk in batch]
-                under_way.append((batch, pool.submit(_separate_batch, separator, mixtures, index, options)))
+                places = [(chunk.start, chunk.last) for chunk in batch]
+                future = pool.submit(
+                    _separate_batch, separator, mixtures, index, batch_size=batch_size, precision=options.precision
+                )
+                under_way.append((places, future))
+                del mixtures  # they belong to the pool now, and memory is what this is about
+            del batch
             if not under_way:
                 return
-            if len(under_way) > workers or not batch:
-                finished, future = under_way.popleft()
-                for chunk, stems in zip(finished, future.result(), strict=True):
-                    yield Chunk(stems, start=chunk.start, last=chunk.last)
+            if len(under_way) > workers or is_end:
+                places, future = under_way.popleft()
+                answers = future.result()
+                release_freed_memory()
+                del future
+                for start, last in places:
+                    yield Chunk(answers.pop(0), start=start, last=last)
     finally:
         for _, future in under_way:
             future.cancel()
@@ -86,6 +108,14 @@ def one_thread() -> Generator[None, None, None]:
         torch.set_num_threads(before)
 
 
+def choose_batch_size(separator: Separator, options: SeparationOptions) -> int:
+    """What is asked for, or else what suits the device.
+
+    A core of a CPU is busy with one chunk, and more only take memory; a GPU is not.
+    """
+    return options.batch_size or (1 if device_of(separator).type == "cpu" else 8)
+
+
 def available_cores() -> int:
     """How many cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
@@ -109,7 +139,7 @@ def require_evaluation_mode(separator: Separator) -> None:
 
 
 def _separate_batch(
-    separator: Separator, mixtures: list[Tensor], index: Tensor, options: SeparationOptions
+    separator: Separator, mixtures: list[Tensor], index: Tensor, *, batch_size: int, precision: str
 ) -> list[Tensor]:
     """One pass through the network; chunks of unequal length (a single short one) are never in one batch."""
     items = torch.cat([gather_channels(mixture, index) for mixture in mixtures])
@@ -117,8 +147,8 @@ def _separate_batch(
     if not audible.any():
         return [mixture.new_zeros(len(separator.stems), *mixture.shape) for mixture in mixtures]
     device = device_of(separator)
-    low = options.precision == "bfloat16"
-    parts = torch.split(items, options.batch_size)
+    low = precision == "bfloat16"
+    parts = torch.split(items, batch_size)
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
         answers = [separator(part.to(device)).sources.float().cpu() for part in parts]
     sources = torch.cat(answers) if len(answers) > 1 else answers[0]

@@ -24,7 +24,9 @@ class SeparationOptions(Frozen):
     segment_seconds: float | None = Field(
         default=None, gt=0, description="length of a chunk; None: what suits the model best"
     )
-    batch_size: int = Field(default=4, ge=1, description="chunks per pass through the network")
+    batch_size: int | None = Field(
+        default=None, ge=1, description="chunks per pass through the network; None: what suits the device"
+    )
     shifts: int = Field(
         default=0, ge=0, description="average this many separations whose chunks begin at different times"
     )

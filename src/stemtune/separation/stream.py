@@ -35,8 +35,9 @@ from stemtune.signal.resample import resample_blocks
 __all__ = ["Progress", "SeparatedBlock", "separate_blocks", "separate_stream", "separate_waveform"]
 
 Progress = Callable[[int], None]
-"""Is told, now and then, how many samples of the input are finished; may raise to stop."""
+"""Is told, about once for each second of sound, how many samples are finished; may raise to stop."""
 
+_BLOCK_SAMPLES = 1 << 14  # whatever is computed sample by sample is quickest in pieces that fit the cache
 _SHIFT_SECONDS = 0.5  # the longest shift, as in Demucs
 
 
@@ -134,7 +135,7 @@ def separate_stream(
     mixture = SampleQueue()  # what has come in and whose stems have not come out
     workers = options.threads or available_cores()
     consistent = options.mixture_consistency and len(separator.stems) > 1
-    finished = 0
+    finished = reported = 0
 
     def incoming() -> Iterator[Tensor]:
         for block in reblock(_checked(blocks, num_channels), sample_rate):
@@ -144,7 +145,7 @@ def separate_stream(
     with worker_threads(workers) as pool:
         at_model_rate = resample_blocks(incoming(), source_rate=sample_rate, target_rate=separator.sample_rate)
         separated = _shifted_and_averaged(separator, at_model_rate, num_channels, options, pool, workers)
-        flat = (stems.flatten(0, 1) for stems in separated)
+        flat = reblock((stems.flatten(0, 1) for stems in separated), _BLOCK_SAMPLES)
         for rows in resample_blocks(flat, source_rate=separator.sample_rate, target_rate=sample_rate):
             length = min(rows.shape[1], len(mixture))  # resampling adds a few samples at the end
             if not length:
@@ -154,11 +155,14 @@ def separate_stream(
             if consistent:
                 stems = mixture_consistency(estimate=stems, mixture=heard)
             finished += length
-            if on_progress:
+            if on_progress and finished - reported >= sample_rate:
+                reported = finished
                 on_progress(finished)
             yield SeparatedBlock(heard, stems)
     if len(mixture):
         raise RuntimeError(f"{len(mixture)} samples of the mixture were not separated")
+    if on_progress and finished > reported:
+        on_progress(finished)
     if not finished:
         raise InputError("the input has no samples; there is nothing to separate")
 
