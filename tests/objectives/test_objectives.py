@@ -30,7 +30,7 @@ def test_negative_snr_equals_its_formula() -> None:
     expected = np.mean(
         [10 * np.log10(np.sum((s[b, k] - e[b, k]) ** 2) / np.sum(x[b] ** 2) + 1e-3) for b in range(2) for k in range(3)]
     )
-    loss = NegativeSNR(NegativeSNRConfig())(Estimate(sources=estimate), truth)
+    loss = NegativeSNR(NegativeSNRConfig(threshold_db=-30.0))(Estimate(sources=estimate), truth)
     assert float(loss.total) == pytest.approx(expected, rel=1e-4)
     assert set(loss.parts) == {"a", "b", "c"}
 

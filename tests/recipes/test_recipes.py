@@ -21,6 +21,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generator = np.random.default_rng(0)
     songs = [f"songs/{song}/{stem}" for song in ("eir-a", "mma-b") for stem in ("vocals", "drums", "bass", "other")]
     pools = [f"pools/{stem}/{name}" for stem in ("vocals", "drums", "bass", "other") for name in ("eir-c", "made-1")]
+    pools += [f"pools/vocals/{name}-1" for name in ("worded", "sung", "choir_female")]
     for name in songs + pools:
         path = root / "train" / f"{name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)

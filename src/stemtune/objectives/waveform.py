@@ -52,7 +52,11 @@ class NegativeSNRConfig(Config[Objective]):
     """Energy of the error relative to the mixture's."""
 
     kind: Literal["negative_snr"] = "negative_snr"
-    threshold_db: float = Field(default=-30.0, description="10 log10(tau): errors below this are good enough")
+    threshold_db: float = Field(
+        default=-18.0,
+        description="10 log10(tau): errors below this are good enough; much lower values reward silence where a stem is "
+        "absent so richly that a rarely heard stem may be given up",
+    )
 
     def build(self) -> "NegativeSNR":
         """The objective."""

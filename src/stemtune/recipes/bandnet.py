@@ -53,7 +53,7 @@ def bandnet(data: Path | None, validation: Path | None) -> Experiment:
                     channels=channels,
                     segment_seconds=4.0,
                     coherent_probability=0.5 if coherent else 0.0,
-                    absent_probability=0.1,
+                    absent_probability=0.05,
                     augmentation=AugmentationConfig(
                         gain_db=(-6.0, 3.0),
                         swap_probability=0.5,
