@@ -32,6 +32,7 @@ from stemtune.recipes.default_model.real import Row, read_manifest, real_pieces
 from stemtune.recipes.default_model.scores import ARCHIVES, extract_scores
 from stemtune.recipes.default_model.synthesis import synthesis_pieces
 from stemtune.recipes.default_model.vocals import vocal_pieces
+from stemtune.recipes.default_model.words import worded_pieces
 
 __all__ = ["CorpusPlan", "build_corpus", "main", "plan_pieces", "summary"]
 
@@ -49,7 +50,8 @@ class CorpusPlan:
         num_basses: synthesised bass lines.
         num_others: synthesised electronic music without drums and bass.
         num_phrases: files of phrases per recorded instrument.
-        num_vocals: files of synthesised singing.
+        num_vocals: files of synthesised singing on vowels.
+        num_worded: files of synthesised singing with words.
     """
 
     max_band_songs: int = 120
@@ -61,6 +63,7 @@ class CorpusPlan:
     num_others: int = 80
     num_phrases: int = 8
     num_vocals: int = 100
+    num_worded: int = 80
 
 
 def plan_pieces(
@@ -84,6 +87,7 @@ def plan_pieces(
         *synthesis_pieces(scores["pop909"], num_bass=plan.num_basses, num_other=plan.num_others, seed=seed),
         *phrase_pieces(rows, num_pieces=plan.num_phrases, seed=seed),
         *vocal_pieces(scores["pop909"], num_pieces=plan.num_vocals, seed=seed),
+        *worded_pieces(scores["pop909"], num_pieces=plan.num_worded, seed=seed),
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,12 +20,23 @@ from stemtune.recipes.default_model.effects import add_room, filtered, pan, satu
 from stemtune.recipes.default_model.harmony import melody_of_song
 from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio, Piece
 from stemtune.recipes.default_model.scores import Note
-from stemtune.recipes.default_model.singing import Voice, random_voice, sing
+from stemtune.recipes.default_model.singing import random_voice, sing
 
 __all__ = ["make_vocals", "vocal_pieces"]
 
-_SECONDS = 40.0
+EXCERPT_SECONDS = 40.0
 _LONGEST_NOTE_SECONDS = 6.0
+
+
+@runtime_checkable
+class Range(Protocol):
+    """What a singer can reach, in MIDI notes."""
+
+    @property
+    def lowest_pitch(self) -> float: ...
+
+    @property
+    def highest_pitch(self) -> float: ...
 
 
 def vocal_pieces(songs: Sequence[Path], *, num_pieces: int, seed: int) -> list[Piece]:
@@ -49,12 +61,12 @@ def make_vocals(song: Path, *, seed: int) -> Mapping[str, Audio]:
         melody = melody_of_song(song)
     except InputError:
         return {}
-    melody = _excerpt(melody, generator)
+    melody = excerpt(melody, generator)
     if len(melody) < 10:
         return {}
     voice = random_voice(generator)
     notes = in_range(melody, voice)
-    num_samples = round(_SECONDS * SAMPLE_RATE)
+    num_samples = round(EXCERPT_SECONDS * SAMPLE_RATE)
     mix = pan(sing(notes, num_samples, voice, generator), float(generator.normal(0, 0.1)))
     if generator.random() < 0.35:
         width = float(generator.uniform(0.3, 1.0))
@@ -87,12 +99,12 @@ def _produced(mix: Audio, generator: np.random.Generator) -> Audio:
     return to_level(mix, float(generator.normal(-21, 2)))
 
 
-def _excerpt(melody: Sequence[Note], generator: np.random.Generator) -> list[Note]:
+def excerpt(melody: Sequence[Note], generator: np.random.Generator) -> list[Note]:
     """Some seconds of a melody at another tempo, as one line without overlaps."""
     if len(melody) < 2:
         return []
     speed = float(generator.uniform(0.85, 1.15))
-    latest = max(melody[-1].start_seconds - _SECONDS * speed, melody[0].start_seconds + 1e-3)
+    latest = max(melody[-1].start_seconds - EXCERPT_SECONDS * speed, melody[0].start_seconds + 1e-3)
     start = float(generator.uniform(melody[0].start_seconds, latest))
     inside = [
         replace(
@@ -101,9 +113,9 @@ def _excerpt(melody: Sequence[Note], generator: np.random.Generator) -> list[Not
             duration_seconds=note.duration_seconds / speed,
         )
         for note in melody
-        if start <= note.start_seconds < start + _SECONDS * speed
+        if start <= note.start_seconds < start + EXCERPT_SECONDS * speed
     ]
-    ends = [note.start_seconds for note in inside[1:]] + [_SECONDS]
+    ends = [note.start_seconds for note in inside[1:]] + [EXCERPT_SECONDS]
     line: list[Note] = []
     for note, end in zip(inside, ends, strict=False):
         gap = end - note.start_seconds
@@ -123,7 +135,7 @@ def _elsewhere(notes: Sequence[Note], generator: np.random.Generator) -> list[No
     return sorted(moved, key=lambda note: note.start_seconds)
 
 
-def in_range(notes: Sequence[Note], voice: Voice) -> list[Note]:
+def in_range(notes: Sequence[Note], voice: Range) -> list[Note]:
     """A line moved by octaves, as a whole, to the middle of a voice's range; stray notes fold into it."""
     middle = (voice.lowest_pitch + voice.highest_pitch) / 2
     mean = float(np.mean([note.pitch for note in notes]))
