@@ -1,6 +1,7 @@
 """The frame of the command line: exit codes, one line per failure, quick help."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,11 +143,18 @@ def test_a_full_disk_behind_stdout_is_one_line():
     assert "defect" not in done.stderr
 
 
+def hear_interrupts():
+    """A shell's background jobs, and so their children, ignore SIGINT unless they are told not to."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_from_outside_is_quiet_and_130():
     code = (
         "import os, signal, sys; from stemtune.cli import main as frame; import stemtune.hub;"
         "stemtune.hub.model_folders = lambda: os.kill(os.getpid(), signal.SIGINT);"
         "sys.argv = ['stemtune', 'models', 'list']; frame.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, text=True, preexec_fn=hear_interrupts
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

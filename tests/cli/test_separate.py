@@ -275,6 +275,11 @@ def test_names_with_line_breaks_stay_on_one_line(stemtune):
     assert "\x1b" not in outcome.err
 
 
+def hear_interrupts():
+    """A shell's background jobs, and so their children, ignore SIGINT unless they are told not to."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("number", "code", "flags"),
     [
@@ -297,6 +302,7 @@ def test_a_signal_leaves_nothing_half_written(number, code, flags):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=hear_interrupts,  # noqa: PLW1509  (it only resets a signal)
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
