@@ -54,8 +54,8 @@ class NegativeSNRConfig(Config[Objective]):
     kind: Literal["negative_snr"] = "negative_snr"
     threshold_db: float = Field(
         default=-18.0,
-        description="10 log10(tau): errors below this are good enough; much lower values reward silence where a stem is "
-        "absent so richly that a rarely heard stem may be given up",
+        description="10 log10(tau): errors below this are good enough; much lower values reward silence where a stem "
+        "is absent so richly that a rarely heard stem may be given up",
     )
 
     def build(self) -> "NegativeSNR":
