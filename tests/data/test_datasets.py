@@ -118,3 +118,11 @@ def test_excerpts_pad_with_silence_resample_and_fit_channels(tmp_path: Path) -> 
     assert torch.count_nonzero(before[:, :2000]) == 0
     whole = read_excerpt([path], start_seconds=0.0, num_samples=8000, sample_rate=8000, channels=1)
     torch.testing.assert_close(before[:, 2000:], whole[:, :2000])
+
+
+def test_a_song_is_as_wide_as_its_widest_stem(tmp_path: Path) -> None:
+    tone(tmp_path / "song" / "bass.wav", channels=1)
+    tone(tmp_path / "song" / "vocals.wav", channels=2)
+    (track,) = open_dataset(tmp_path)
+    assert track.num_channels == 2
+    assert load_mixture(track).shape[0] == 2

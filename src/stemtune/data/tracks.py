@@ -32,7 +32,7 @@ class Track:
         mixture: the file of the mixture, if there is one.
         sample_rate: in Hz, of the first file.
         num_samples: the length of the first file, at ``sample_rate``.
-        num_channels: of the first file.
+        num_channels: of the mixture; of the widest stem if there is no mixture file.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Track:
 
 
 def make_track(name: str, stems: dict[str, tuple[Path, ...]], *, mixture: Path | None = None) -> Track:
-    """A track whose rate, length and channel count are read from its first file.
+    """A track whose rate and length are read from its first file, as wide as the mixture or the widest stem.
 
     Raises:
         InputError: if the track has no stem, or its first file cannot be read.
@@ -58,13 +58,15 @@ def make_track(name: str, stems: dict[str, tuple[Path, ...]], *, mixture: Path |
         raise InputError(f"track {name!r} has no stem; expected at least one audio file besides the mixture")
     path = mixture or next(iter(stems.values()))[0]
     info = probe(path)
+    parts = () if mixture else tuple(part for paths in stems.values() for part in paths)
+    num_channels = max((probe(part).num_channels for part in parts), default=info.num_channels)
     return Track(
         name=name,
         stems=StemSet(stems),
         mixture=mixture,
         sample_rate=info.sample_rate,
         num_samples=info.num_samples if info.exact_length else _count_samples(path),
-        num_channels=info.num_channels,
+        num_channels=num_channels,
     )
 
 
