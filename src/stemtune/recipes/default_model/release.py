@@ -112,6 +112,11 @@ def release(*, run: Path, corpus: Path, data: Path, report: Path, out: Path, com
 def _card(separator: Separator, evaluation: Evaluation, heard: Sequence[TrainingData], commit: str) -> ModelCard:
     mono = replace(evaluation, rows=tuple(row for row in evaluation.rows if row.track in TEST_SONGS))
     stereo = replace(evaluation, rows=tuple(row for row in evaluation.rows if row.track not in TEST_SONGS))
+    worse_than_silence = [
+        f"{row.stem} of {row.track} ({row.value:.1f} dB)"
+        for row in evaluation.rows
+        if row.metric == "sdr_global" and row.value <= 0
+    ]
     parts = {
         f"all test songs: MusicDelta {', '.join(TEST_SONGS)}; Lithium": evaluation,
         f"MusicDelta {', '.join(TEST_SONGS)} (mono)": mono,
@@ -147,6 +152,7 @@ def _card(separator: Separator, evaluation: Evaluation, heard: Sequence[Training
             "All real singing that it heard is by one artist; the rest is synthesised. Unlike voices fare worse.",
             "Distorted guitars and voices end up in one another, kick drums in the bass.",
             "Scores rest on four songs; a mean moves by a dB or more when one of them is exchanged.",
+            f"Worse than silence (0 dB) on the test songs: {', '.join(worse_than_silence) or 'nothing'}.",
             "It hears nothing above 16 kHz on its own: there it follows the band below.",
             "Sonatina samples are CC Sampling Plus 1.0: not for use in advertising, as their authors ask.",
         ),
