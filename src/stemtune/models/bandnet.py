@@ -53,7 +53,7 @@ class BandNetConfig(SeparatorConfig):
     mixing_groups: int = Field(default=8, ge=1)
     compression: float = Field(default=0.3, gt=0, le=1, description="the power that magnitudes are raised to")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="of whole channels of a block, in training")
-    chunk_seconds: float = Field(default=12.0, gt=0)
+    chunk_seconds: float = Field(default=6.0, gt=0, description="of inference; memory grows with it, scores hardly do")
 
     @model_validator(mode="after")
     def _bands_fit(self) -> "BandNetConfig":

@@ -24,6 +24,7 @@ from stemtune.evaluation.table import ALL_STEMS, Evaluation
 from stemtune.hub import ModelCard, Score, TrainingData, save_model
 from stemtune.hub.registry import read_json
 from stemtune.models import Separator
+from stemtune.models.bandnet import BandNetConfig
 from stemtune.recipes.default_model.real import HELD_OUT_SONG
 from stemtune.training.phase import Execution
 from stemtune.training.run import read_experiment, train
@@ -102,11 +103,19 @@ def release(*, run: Path, corpus: Path, data: Path, report: Path, out: Path, com
     result = train(experiment, run, execution=Execution(device="cpu", num_workers=0), quiet=True)
     if not result.finished:
         raise InputError(f"{run}: the run stands at step {result.steps}; finish it first (start its command again)")
-    tracks = test_tracks(data)
-    evaluation = evaluate_model(result.separator, tracks, subject=NAME)
+    separator = _for_listening(result.separator)
+    evaluation = evaluate_model(separator, test_tracks(data), subject=NAME)
     write_report(evaluation, report)
     sources = cast("list[_Source]", read_json(corpus / "sources.json"))
-    return save_model(result.separator, out, _card(result.separator, evaluation, training_data(sources), commit))
+    return save_model(separator, out, _card(separator, evaluation, training_data(sources), commit))
+
+
+def _for_listening(separator: Separator) -> Separator:
+    """The same weights with today's default chunk, which concerns inference only and may have changed since the run."""
+    chunk = BandNetConfig.model_fields["chunk_seconds"].default
+    listener = separator.config.override({"chunk_seconds": chunk}).build()
+    listener.load_state_dict(separator.state_dict())
+    return listener.eval()
 
 
 def _card(separator: Separator, evaluation: Evaluation, heard: Sequence[TrainingData], commit: str) -> ModelCard:
