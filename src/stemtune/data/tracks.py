@@ -59,7 +59,7 @@ def make_track(name: str, stems: dict[str, tuple[Path, ...]], *, mixture: Path |
     path = mixture or next(iter(stems.values()))[0]
     info = probe(path)
     parts = () if mixture else tuple(part for paths in stems.values() for part in paths)
-    num_channels = max((probe(part).num_channels for part in parts), default=info.num_channels)
+    num_channels = max((_width(part) for part in parts), default=info.num_channels)
     return Track(
         name=name,
         stems=StemSet(stems),
@@ -68,6 +68,14 @@ def make_track(name: str, stems: dict[str, tuple[Path, ...]], *, mixture: Path |
         num_samples=info.num_samples if info.exact_length else _count_samples(path),
         num_channels=num_channels,
     )
+
+
+def _width(path: Path) -> int:
+    """The number of channels of a file; none for a damaged one, which is an error when it is read."""
+    try:
+        return probe(path).num_channels
+    except InputError:
+        return 0
 
 
 def _count_samples(path: Path) -> int:
