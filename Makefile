@@ -38,13 +38,13 @@ format: $(VENV)/.dev
 
 $(VENV)/.user: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "Creating the environment in $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
-	@echo "Installing (about 75 seconds and 1.7 GB on an empty machine) ..."
+	@echo "Installing (about a minute and 1.1 GB on an empty machine) ..."
 	$(PIP) -e .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "Creating the environment in $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
-	@echo "Installing with everything that the tests need ..."
+	@echo "Installing with everything that the tests need (1.7 GB) ..."
 	$(PIP) -e ".[dev]"
 	@touch $@ $(VENV)/.user
 
