@@ -4,7 +4,7 @@ import pytest
 
 from stemtune.config import parse
 from stemtune.errors import ConfigError
-from stemtune.hub import ModelCard, render_card
+from stemtune.hub import ModelCard, Score, render_card
 
 
 def test_a_card_survives_json(card: ModelCard):
@@ -49,3 +49,14 @@ def test_an_empty_card_says_that_nothing_is_stated():
     assert "None stated" in text
     assert "Not stated." in text
     assert "None\n" not in text
+
+
+def test_the_headline_is_what_rests_on_the_most_tracks(card: ModelCard):
+    def score(stem: str, value: float, num_tracks: int) -> Score:
+        return Score(
+            stem=stem, definition="sdr_global", value=value, mixture_baseline=0.0, data="songs", num_tracks=num_tracks
+        )
+
+    whole, part = (score("vocals", 4.0, 5), score("drums", 3.0, 5)), (score("vocals", -2.0, 1),)
+    assert card.model_copy(update={"scores": whole + part}).headline("sdr_global") == whole
+    assert card.model_copy(update={"scores": whole + part}).headline("si_sdr") == ()

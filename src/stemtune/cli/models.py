@@ -156,8 +156,8 @@ def _targets(pairs: list[str]) -> dict[str, Path]:
 
 
 def _score(card: "ModelCard") -> str:
-    """The mean over stems."""
-    values = [score.value for score in card.scores if score.definition == "sdr_global"]
+    """The mean over stems, on all tracks that the card tells of."""
+    values = [score.value for score in card.headline("sdr_global")]
     return f"{sum(values) / len(values):.1f}" if values else "not measured"
 
 

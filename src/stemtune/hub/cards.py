@@ -80,6 +80,12 @@ class ModelCard(Frozen):
         """Of all corpora together."""
         return sum(corpus.minutes for corpus in self.training_data)
 
+    def headline(self, definition: str) -> tuple[Score, ...]:
+        """The scores of one definition that rest on the most tracks; those on parts of the tracks are left out."""
+        stated = [score for score in self.scores if score.definition == definition]
+        most = max((score.num_tracks for score in stated), default=0)
+        return tuple(score for score in stated if score.num_tracks == most)
+
 
 def render_card(card: ModelCard) -> str:
     """The card as Markdown, for people."""
