@@ -85,7 +85,8 @@ def _group(origin: str) -> str:
     first, _, instrument = origin.partition(", ")
     words = first.split("/")
     if first.startswith("synthesised here on midi"):
-        return f"synthesised by us on melodies and bass lines of {words[1]}"
+        voices = ", with the voices of CMU Flite (free for any use)" if "Flite" in origin else ""
+        return f"synthesised by us on melodies and bass lines of {words[1]}{voices}"
     if words[0] == "midi":
         return f"MIDI of {words[1]}, rendered by us on {instrument}"
     if first.endswith("here"):
