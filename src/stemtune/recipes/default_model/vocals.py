@@ -6,7 +6,7 @@ below or above, in a room, with an echo:
     vocals = room(pan(lead) + sum over doubles of pan(double) + sum over harmonies of pan(harmony)).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,13 +41,27 @@ class Range(Protocol):
 
 def vocal_pieces(songs: Sequence[Path], *, num_pieces: int, seed: int) -> list[Piece]:
     """Pool files of vocals, each on another song."""
-    order = generator_of(seed, "vocals").permutation(len(songs))[:num_pieces]
+    return on_songs(songs, make_vocals, name="sung", draw="vocals", num_pieces=num_pieces, seed=seed)
+
+
+def on_songs(
+    songs: Sequence[Path],
+    make: Callable[..., Mapping[str, Audio]],
+    *,
+    name: str,
+    draw: str,
+    num_pieces: int,
+    seed: int,
+    credit: str = "",
+) -> list[Piece]:
+    """Pool files called ``name``, made on songs drawn at random under the label ``draw``."""
+    order = generator_of(seed, draw).permutation(len(songs))[:num_pieces]
     return [
         Piece(
-            f"sung-{songs[index].stem}",
+            f"{name}-{songs[index].stem}",
             "pool",
-            partial(make_vocals, songs[index], seed=seed),
-            f"synthesised here on midi/pop909/{songs[index].name}",
+            partial(make, songs[index], seed=seed),
+            f"synthesised here on midi/pop909/{songs[index].name}{credit}",
             "MIT",
         )
         for index in order

@@ -20,7 +20,6 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ from stemtune.recipes.default_model.effects import add_room, band_of, filtered, 
 from stemtune.recipes.default_model.harmony import melody_of_song
 from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio, Piece
 from stemtune.recipes.default_model.scores import Note
-from stemtune.recipes.default_model.vocals import EXCERPT_SECONDS, excerpt, in_range
+from stemtune.recipes.default_model.vocals import EXCERPT_SECONDS, excerpt, in_range, on_songs
 
 __all__ = ["Speaker", "make_worded", "sing_words", "worded_pieces"]
 
@@ -76,17 +75,15 @@ def random_speaker(generator: np.random.Generator) -> Speaker:
 
 def worded_pieces(songs: Sequence[Path], *, num_pieces: int, seed: int) -> list[Piece]:
     """Pool files of vocals with words, each on another song."""
-    order = generator_of(seed, "worded").permutation(len(songs))[:num_pieces]
-    return [
-        Piece(
-            f"worded-{songs[index].stem}",
-            "pool",
-            partial(make_worded, songs[index], seed=seed),
-            f"synthesised here on midi/pop909/{songs[index].name} with Flite's voices",
-            "MIT",
-        )
-        for index in order
-    ]
+    return on_songs(
+        songs,
+        make_worded,
+        name="worded",
+        draw="worded",
+        credit=" with Flite's voices",
+        num_pieces=num_pieces,
+        seed=seed,
+    )
 
 
 def make_worded(song: Path, *, seed: int) -> Mapping[str, Audio]:
