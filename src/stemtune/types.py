@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
@@ -87,10 +86,6 @@ class Batch:
                 f"mixture {tuple(self.mixture.shape)} and sources {tuple(self.sources.shape)} must agree in "
                 "batch, channel and time"
             )
-
-    def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
-        return Batch(self.mixture.to(device), self.sources.to(device), self.stems, self.sample_rate)
 
 
 @dataclass(frozen=True)
