@@ -1,7 +1,6 @@
 """The frame of the command line: exit codes, one line per failure, quick help."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ import pytest
 
 from stemtune.cli import main as frame
 from stemtune.errors import InputError, UsageError, WeightsError
+from tests.cli.signals import hear_interrupts
 
 Run = Callable[..., object]
 
@@ -141,11 +141,6 @@ def test_a_full_disk_behind_stdout_is_one_line():
     assert done.stderr.endswith("No space left on device\n")
     assert done.stderr.count("\n") == 1
     assert "defect" not in done.stderr
-
-
-def hear_interrupts():
-    """A shell's background jobs, and so their children, ignore SIGINT unless they are told not to."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_an_interrupt_from_outside_is_quiet_and_130():

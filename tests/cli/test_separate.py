@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.cli.signals import hear_interrupts
+
 STEMS = ("vocals", "other")
 
 
@@ -273,11 +275,6 @@ def test_names_with_line_breaks_stay_on_one_line(stemtune):
     assert outcome.code == 1
     assert len(outcome.err.splitlines()) == 1
     assert "\x1b" not in outcome.err
-
-
-def hear_interrupts():
-    """A shell's background jobs, and so their children, ignore SIGINT unless they are told not to."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(
