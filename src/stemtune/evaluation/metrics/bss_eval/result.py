@@ -1,0 +1,57 @@
+"""What BSSEval finds: four ratios for every stem and frame, and their median over frames.
+
+    aggregate(metric, stem) = median over frames of the values that are finite.
+
+A frame in which anything is silent has no score (NaN), and an infinite ratio counts as none when frames are
+aggregated, as in museval's files. The median over tracks, which published tables show, is the protocol's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+__all__ = ["BSSEval", "median_over_frames"]
+
+
+@dataclass(frozen=True)
+class BSSEval:
+    """Ratios in dB, each ``stem frame``; NaN where they are not defined, infinite where an error is exactly zero.
+
+    Attributes:
+        sdr: source to distortion, everything that is wrong.
+        isr: source image to spatial distortion, what filtering the reference explains.
+        sir: source to interference, what the other references explain.
+        sar: source to artefacts, what no reference explains.
+        window_seconds: length of a frame.
+        hop_seconds: from the beginning of one frame to that of the next.
+    """
+
+    sdr: Float64[Tensor, "stem frame"]
+    isr: Float64[Tensor, "stem frame"]
+    sir: Float64[Tensor, "stem frame"]
+    sar: Float64[Tensor, "stem frame"]
+    window_seconds: float
+    hop_seconds: float
+
+    @property
+    def ratios(self) -> dict[str, Float64[Tensor, "stem frame"]]:
+        """The four of them by name."""
+        return {"sdr": self.sdr, "isr": self.isr, "sir": self.sir, "sar": self.sar}
+
+    def medians(self) -> dict[str, Float64[Tensor, "stem"]]:
+        """Of every ratio over frames; NaN for a stem without any score."""
+        return {name: median_over_frames(values) for name, values in self.ratios.items()}
+
+
+def median_over_frames(values: Float64[Tensor, "stem frame"]) -> Float64[Tensor, "stem"]:
+    """The median of the finite values of each stem; the mean of the two middle ones if their number is even.
+
+    NaN for a stem that has none. (torch's own median takes the lower of the two.)
+    """
+    rows = [row[torch.isfinite(row)] for row in values]
+    return torch.tensor(
+        [float(np.median(row.numpy())) if len(row) else float("nan") for row in rows], dtype=torch.float64
+    )
