@@ -25,7 +25,7 @@ from stemtune.recipes.default_model.real import Row, load_audio
 from stemtune.recipes.default_model.render import render
 from stemtune.recipes.default_model.scores import DRUM_CHANNEL, Event, notes_of, read_events
 
-__all__ = ["drum_pieces", "oneshots_by_kind", "play_on_hits"]
+__all__ = ["drum_pieces", "make_on_kit", "oneshots_by_kind", "play_on_hits"]
 
 _GM_OF_TD11 = {22: 42, 26: 46, 40: 38, 47: 45, 50: 48, 52: 57, 53: 51, 55: 49, 58: 43, 59: 51}
 _KIND_OF_GM = {
@@ -60,7 +60,7 @@ def drum_pieces(
         name = f"groove-{zlib.crc32(path.as_posix().split('groove/')[-1].encode()):08x}"
         origin = f"midi/groove/{path.parent.parent.name}/{path.parent.name}/{path.name}"
         if index < num_sampled:
-            make = partial(_performance_on_kit, path, name=name, seed=seed)
+            make = partial(make_on_kit, path, name=name, seed=seed)
             pieces.append(Piece(f"{name}-kit", "pool", make, f"{origin}, FluidR3 GM", "CC-BY-4.0 AND MIT"))
         else:
             make = partial(_performance_on_hits, path, hits, name=name, seed=seed)
@@ -163,7 +163,8 @@ def _excerpt_of(path: Path, generator: np.random.Generator) -> tuple[list[tuple[
     return strokes, min(_SECONDS, strokes[-1][0] + 1.0)
 
 
-def _performance_on_kit(path: Path, *, name: str, seed: int) -> Mapping[str, Audio]:
+def make_on_kit(path: Path, *, name: str, seed: int) -> Mapping[str, Audio]:
+    """A performance on a sampled kit; stereo, or nothing where it is too short."""
     generator = generator_of(seed, name)
     excerpt = _excerpt_of(path, generator)
     if excerpt is None:
