@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from jaxtyping import Complex, Float
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
 from stemtune.errors import UsageError
@@ -71,12 +71,15 @@ class Batch:
         sources: the true stems, ``batch stem channel time``.
         stems: the names along the stem axis.
         sample_rate: of both, in Hz.
+        present: ``batch stem``, which sources an example has; None if all have all of them. What an example lacks is
+            silence in ``sources`` (songs of different corpora have different stems), and adds nothing to the mixture.
     """
 
     mixture: Float[Tensor, "batch channel time"]
     sources: Float[Tensor, "batch stem channel time"]
     stems: tuple[str, ...]
     sample_rate: int
+    present: Bool[Tensor, "batch stem"] | None = None
 
     def __post_init__(self) -> None:
         if self.sources.shape[1] != len(self.stems):
@@ -85,6 +88,11 @@ class Batch:
             raise ValueError(
                 f"mixture {tuple(self.mixture.shape)} and sources {tuple(self.sources.shape)} must agree in "
                 "batch, channel and time"
+            )
+        if self.present is not None and self.present.shape != self.sources.shape[:2]:
+            raise ValueError(
+                f"{tuple(self.present.shape)} flags of presence for sources {tuple(self.sources.shape)}: they must "
+                "agree in batch and stem"
             )
 
 
@@ -100,6 +108,7 @@ class Estimate:
         embedding: ``batch channel frequency frame embedding`` (deep clustering).
         latents: ``batch stem feature frame``, one per stem, before the stems are mixed again.
         codes: ``batch stem frame``, vector-quantisation indices.
+        commitment: mean squared distance of the latents from their codes, which pulls the latents only.
     """
 
     sources: Float[Tensor, "batch stem channel time"]
@@ -109,6 +118,7 @@ class Estimate:
     embedding: Tensor | None = None
     latents: Tensor | None = None
     codes: Tensor | None = None
+    commitment: Float[Tensor, ""] | None = None
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,8 @@ def test_loaders_go_on_where_they_are_told_to_and_batches_sum_to_the_mixture(son
     assert all(torch.equal(a, b) for a, b in zip(everything[2:], rest, strict=True))
     batch = collate(everything[0], stems=("vocals", "drums"), sample_rate=8000)
     torch.testing.assert_close(batch.mixture, batch.sources.sum(dim=1))
+    assert batch.present is not None
+    assert torch.equal(batch.present, torch.tensor([[source.any() for source in example] for example in everything[0]]))
 
 
 def test_augmentation_draws_within_its_ranges() -> None:

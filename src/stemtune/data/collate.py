@@ -65,5 +65,11 @@ def _prepare_worker(worker: int) -> None:
 
 
 def collate(sources: Float[Tensor, "batch stem channel time"], *, stems: Sequence[str], sample_rate: int) -> Batch:
-    """Name the axes of stacked examples and add the mixture."""
-    return Batch(mixture=sources.sum(dim=1), sources=sources, stems=tuple(stems), sample_rate=sample_rate)
+    """Name the axes of stacked examples, add the mixture, and note which sources are more than silence."""
+    return Batch(
+        mixture=sources.sum(dim=1),
+        sources=sources,
+        stems=tuple(stems),
+        sample_rate=sample_rate,
+        present=(sources.amax(dim=(2, 3)) != 0) | (sources.amin(dim=(2, 3)) != 0),
+    )
