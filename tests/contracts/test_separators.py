@@ -13,6 +13,7 @@ from torch import Tensor
 from stemtune.config import fingerprint, parse
 from stemtune.models import SEPARATORS, Separator, SeparatorConfig, parse_separator_config
 from stemtune.models.bandnet import BandNetConfig
+from stemtune.models.chimeranet import ChimeraNetConfig
 from stemtune.models.xumx import XUMXConfig
 
 XUMX_SIZES = {"n_fft": 256, "hop_length": 64, "num_bins": 50, "hidden_size": 16, "num_layers": 2}
@@ -21,6 +22,7 @@ SMALL: dict[str, SeparatorConfig] = {
     "xumx, mono": XUMXConfig(**XUMX_SIZES, channels=1, stems=("vocals", "accompaniment")),
     "xumx, un-bridged": XUMXConfig(**XUMX_SIZES, bridged=False),
     "xumx, Wiener, one direction": XUMXConfig(**XUMX_SIZES, wiener_iterations=1, bidirectional=False),
+    "chimeranet": ChimeraNetConfig(n_fft=64, hop_length=16, hidden_size=8, num_layers=2, embedding_size=4),
     "bandnet": BandNetConfig(
         n_fft=256, hop_length=64, bands=((4, 8), (2, 32)), width=8, dilations=(1, 2), mixing_groups=2
     ),
@@ -33,6 +35,7 @@ NUM_PARAMETERS = {
     "xumx, mono": 14_768,
     "xumx, un-bridged": 42_024,
     "xumx, Wiener, one direction": 46_120,
+    "chimeranet": 7_784,
     "bandnet": 11_552,
     "bandnet, mono": 5_792,
 }
@@ -61,7 +64,11 @@ def test_parameters_are_as_many_as_the_architecture_implies() -> None:
 
 def test_every_parameter_gets_a_gradient(separator: Separator) -> None:
     separator.train()
-    separator(noise(2, separator.channels, 3000)).sources.square().sum().backward()
+    estimate = separator(noise(2, separator.channels, 3000))
+    pull = estimate.sources.square().sum()
+    if estimate.embedding is not None:  # a head of its own, which takes no part in the sources
+        pull = pull + estimate.embedding[..., 0].sum()
+    pull.backward()
     for name, parameter in separator.named_parameters():
         assert parameter.grad is not None, f"{name} takes no part in the estimate"
         assert torch.isfinite(parameter.grad).all(), name

@@ -7,11 +7,12 @@ from stemtune.config import parse
 from stemtune.errors import ConfigError
 from stemtune.models.bandnet import BandNet
 from stemtune.models.base import Separator, SeparatorConfig
+from stemtune.models.chimeranet import ChimeraNet
 from stemtune.models.xumx import XUMX
 
 __all__ = ["SEPARATORS", "Separator", "SeparatorConfig", "parse_separator_config"]
 
-SEPARATORS: tuple[type[Separator], ...] = (XUMX, BandNet)
+SEPARATORS: tuple[type[Separator], ...] = (XUMX, BandNet, ChimeraNet)
 
 
 def parse_separator_config(data: object, *, origin: str = "") -> SeparatorConfig:
