@@ -9,6 +9,7 @@ of one line. Reading in blocks gives the whole, whatever their length:
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +20,7 @@ from torch import Tensor
 from stemtune.data.audio_info import AudioInfo, Decoder
 from stemtune.data.audio_pyav import open_with_pyav
 from stemtune.data.audio_soundfile import open_with_soundfile
+from stemtune.data.audio_streams import split_stream
 from stemtune.errors import InputError
 
 __all__ = [
@@ -46,8 +48,9 @@ MIN_SAMPLE_RATE, MAX_SAMPLE_RATE, MAX_CHANNELS = 8_000, 192_000, 8
 class AudioReader:
     """An open audio file; a context manager. Make it with `open_audio`."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, *, path: Path | None = None) -> None:
         self._decoder = decoder
+        self._info = decoder.info if path is None else replace(decoder.info, path=path)
         self._position = 0
 
     def __enter__(self) -> "AudioReader":
@@ -59,7 +62,7 @@ class AudioReader:
     @property
     def info(self) -> AudioInfo:
         """What the file states about itself."""
-        return self._decoder.info
+        return self._info
 
     @property
     def position(self) -> int:
@@ -128,13 +131,15 @@ def open_audio(path: Path | str, *, stream: int = 0) -> AudioReader:
     """Open a sound file, whatever its name, at its first sample.
 
     Args:
-        path: a file of 8 to 192 kHz and 1 to 8 channels.
+        path: a file of 8 to 192 kHz and 1 to 8 channels; ``FILE#2`` is its audio stream 2 (see `audio_streams`).
         stream: which of its audio streams, counted from 0 (a MUSDB18 ``.stem.mp4`` has five).
 
     Raises:
         InputError: if the file is missing, empty, cut off, not audio, or of an unsupported kind.
     """
-    path = Path(path)
+    address = Path(path)
+    path, addressed = split_stream(address)
+    stream = stream if addressed is None else addressed
     _check_file(path)
     if stream < 0:
         raise InputError(f"{path}: there is no audio stream {stream}; streams are counted from 0")
@@ -146,7 +151,7 @@ def open_audio(path: Path | str, *, stream: int = 0) -> AudioReader:
     except BaseException:
         decoder.close()
         raise
-    return AudioReader(decoder)
+    return AudioReader(decoder, path=None if addressed is None else address)
 
 
 def probe(path: Path | str, *, stream: int = 0) -> AudioInfo:

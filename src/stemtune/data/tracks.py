@@ -4,10 +4,14 @@ A track is a song, or one isolated recording, whose stems are audio files of equ
 several files, which are added; the mixture is a file of its own or the sum of all stems:
 
     mixture = sum over stems of (sum over the stem's files).
+
+A file that holds several stems that nobody took apart is a stem of its own, named by what it holds: ``bass+other``.
+So it adds to the mixture, and is never mistaken for ``other`` without bass. A song of which only the mixture is known
+has the single stem ``mixture``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import soxr
@@ -19,7 +23,29 @@ from stemtune.data.audio import open_audio, probe
 from stemtune.errors import InputError
 from stemtune.types import StemSet
 
-__all__ = ["Track", "load_mixture", "load_stem", "make_track", "read_excerpt"]
+__all__ = ["MIXTURE", "Origin", "Track", "load_mixture", "load_stem", "read_excerpt"]
+
+MIXTURE = "mixture"
+"""The only stem of a track whose sources are not known."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a track comes from, and what that implies.
+
+    Attributes:
+        dataset: the name of its data set, empty if it has none.
+        split: ``train``, ``valid``, ``test``, or what the data set calls it; None if it belongs to none.
+        group: what it shares with others from which it must not be split: a singer, a score, a song.
+        licence: of the audio, as an SPDX identifier where there is one; None if not stated.
+        may_release: whether weights that learnt from it may be published; None if nobody has said.
+    """
+
+    dataset: str = ""
+    split: str | None = None
+    group: str | None = None
+    licence: str | None = None
+    may_release: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -28,11 +54,15 @@ class Track:
 
     Attributes:
         name: unique within its data set.
-        stems: the audio files of each stem.
+        stems: the audio files of each stem; ``FILE#2`` is audio stream 2 of a file.
         mixture: the file of the mixture, if there is one.
         sample_rate: in Hz, of the first file.
         num_samples: the length of the first file, at ``sample_rate``.
         num_channels: of the mixture; of the widest stem if there is no mixture file.
+        silent: stems that the track lacks because they are silent in it. A stem that is neither here nor in ``stems``
+            is not known: another stem may contain it.
+        partial: stems that may also hold what belongs to others: bleed, or a remainder that nobody took apart.
+        origin: where the track comes from.
     """
 
     name: str
@@ -41,6 +71,14 @@ class Track:
     sample_rate: int
     num_samples: int
     num_channels: int
+    silent: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether anything is known about its sources."""
+        return self.stems.names != (MIXTURE,)
 
     @property
     def duration_seconds(self) -> float:
