@@ -13,15 +13,15 @@ from stemtune.config import Frozen
 from stemtune.data.mixing import MixingConfig
 from stemtune.errors import ConfigError
 from stemtune.models import SEPARATORS, SeparatorConfig, parse_separator_config
-from stemtune.objectives.spectral import MagnitudeMSEConfig
-from stemtune.objectives.waveform import NegativeSNRConfig, WaveformL1Config
+from stemtune.objectives.choice import ObjectiveConfig
 from stemtune.training.schedule import Schedule
 from stemtune.transfer.initialise import Initialise
 from stemtune.transfer.trainable import Trainable
 
-__all__ = ["Clipping", "Execution", "Experiment", "ObjectiveConfig", "Optimiser", "Phase", "Validation", "check"]
+__all__ = ["Clipping", "Execution", "Experiment", "Optimiser", "Phase", "Validation", "check"]
 
-ObjectiveConfig = Annotated[MagnitudeMSEConfig | NegativeSNRConfig | WaveformL1Config, Field(discriminator="kind")]
+
+_WITHOUT_STEMS = frozenset({"embedding"})  # what an estimate says of no stem in particular: data may have any stems
 
 
 class Optimiser(Frozen):
@@ -108,12 +108,14 @@ def check(experiment: Experiment) -> None:
     for number, phase in enumerate(experiment.phases):
         where = f"phase {phase.name!r}"
         data = phase.data
-        if (data.stems, data.sample_rate, data.channels) != (model.stems, model.sample_rate, model.channels):
+        needs = phase.objective.build().needs
+        same_stems = data.stems == model.stems or needs <= _WITHOUT_STEMS
+        if not same_stems or (data.sample_rate, data.channels) != (model.sample_rate, model.channels):
             raise ConfigError(
                 f"{where}: its data are {data.stems} at {data.sample_rate} Hz with {data.channels} channels, "
                 f"the model expects {model.stems} at {model.sample_rate} Hz with {model.channels}"
             )
-        if missing := phase.objective.build().needs - family.offers:
+        if missing := needs - family.offers:
             raise ConfigError(
                 f"{where}: the objective {phase.objective.kind!r} needs Estimate.{', '.join(sorted(missing))}, "
                 f"which {family.__name__} does not offer; it offers {', '.join(sorted(family.offers))}"
