@@ -14,6 +14,7 @@ from stemtune.config import fingerprint, parse
 from stemtune.models import SEPARATORS, Separator, SeparatorConfig, parse_separator_config
 from stemtune.models.bandnet import BandNetConfig
 from stemtune.models.chimeranet import ChimeraNetConfig
+from stemtune.models.vqvae import UnmixConfig, VQVAEConfig
 from stemtune.models.xumx import XUMXConfig
 
 XUMX_SIZES = {"n_fft": 256, "hop_length": 64, "num_bins": 50, "hidden_size": 16, "num_layers": 2}
@@ -30,6 +31,10 @@ SMALL: dict[str, SeparatorConfig] = {
         n_fft=256, hop_length=64, bands=((4, 8), (2, 32)), width=8, dilations=(1, 2), mixing_groups=2, channels=1
     ),
 }
+CODEC = {"stages": 2, "width": 6, "blocks": 2, "quantiser": {"num_codes": 12, "features": 5}}
+SMALL["vqvae"] = parse(VQVAEConfig, {"codec": CODEC})
+SMALL["unmix"] = parse(UnmixConfig, {"codec": CODEC, "stems": ("vocals", "drums")})
+SMALL["unmix, mask"] = parse(UnmixConfig, {"codec": CODEC, "stems": ("vocals", "drums"), "refine": "mask"})
 NUM_PARAMETERS = {
     "xumx": 42_024,
     "xumx, mono": 14_768,
@@ -38,6 +43,9 @@ NUM_PARAMETERS = {
     "chimeranet": 7_784,
     "bandnet": 11_552,
     "bandnet, mono": 5_792,
+    "vqvae": 1_910,
+    "unmix": 3_820,
+    "unmix, mask": 3_820,
 }
 LENGTHS = (1, 2, 127, 128, 129, 1023, 1025, 44101)
 
@@ -179,7 +187,7 @@ def test_configuration_survives_json(separator: Separator) -> None:
 def test_state_is_parameters_and_finite_buffers(separator: Separator) -> None:
     state = separator.state_dict()
     parameters = dict(separator.named_parameters())
-    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    statistics = ("running_mean", "running_var", "num_batches_tracked", "codebook", "sums", "counts", "filled")
     assert parameters.keys() <= state.keys()
     assert all(name.endswith(statistics) for name in state.keys() - parameters.keys())
     assert len({value.data_ptr() for value in state.values()}) == len(state), "tensors share memory"

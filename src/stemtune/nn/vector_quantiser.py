@@ -94,7 +94,7 @@ class VectorQuantiser(nn.Module):
 
         The answer comes from the codebook as it was before following.
         """
-        exact = latents.float()
+        exact = _at_least_single(latents)
         vectors = rearrange(exact.detach(), "batch feature frame -> (batch frame) feature")
         if self.training and not bool(self.filled):
             self._fill(vectors)
@@ -112,7 +112,7 @@ class VectorQuantiser(nn.Module):
 
     def encode(self, latents: Float[Tensor, "batch feature frame"]) -> Int[Tensor, "batch frame"]:
         """The nearest codes."""
-        vectors = rearrange(latents.float(), "batch feature frame -> (batch frame) feature")
+        vectors = rearrange(_at_least_single(latents), "batch feature frame -> (batch frame) feature")
         return rearrange(self._nearest(vectors), "(batch frame) -> batch frame", batch=latents.shape[0])
 
     def decode(self, codes: Int[Tensor, "batch frame"]) -> Float[Tensor, "batch feature frame"]:
@@ -173,6 +173,11 @@ class VectorQuantiser(nn.Module):
             repeated = vectors.repeat(-(-wanted // have), 1)
             vectors = repeated + torch.randn_like(repeated) * (0.01 / features**0.5)
         return vectors[torch.randperm(vectors.shape[0], device=vectors.device)[:wanted]]
+
+
+def _at_least_single(latents: Tensor) -> Tensor:
+    """Distances need more digits than half precision has."""
+    return latents.to(torch.promote_types(latents.dtype, torch.float32))
 
 
 def _shared(candidates: Tensor) -> Tensor:
