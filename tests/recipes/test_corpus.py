@@ -13,19 +13,22 @@ import soundfile
 pytest.importorskip("mido", reason="the corpus recipe needs mido")
 pytest.importorskip("scipy", reason="the corpus recipe needs scipy")
 
+from stemtune.data.rendering.beats import Stroke, pattern
+from stemtune.data.rendering.draws import generator_of
+from stemtune.data.rendering.hits import DRUM_KINDS, synthetic_hit
+from stemtune.data.rendering.oscillators import hertz, oscillator
+from stemtune.data.rendering.samples import pitch_of_file
+from stemtune.data.rendering.scores import Event, Note, read_events, write_events
+from stemtune.data.rendering.singing import VOICES, sing
+from stemtune.data.rendering.sound import SAMPLE_RATE
 from stemtune.errors import InputError
-from stemtune.recipes.default_model.bands import generator_of, make_band, stem_of_channels
-from stemtune.recipes.default_model.beats import Stroke, pattern
+from stemtune.recipes.default_model.archives import extract_scores
+from stemtune.recipes.default_model.bands import make_band, stem_of_channels
 from stemtune.recipes.default_model.corpus import CorpusPlan, build_corpus, main, summary
 from stemtune.recipes.default_model.drums import play_on_hits
-from stemtune.recipes.default_model.hits import DRUM_KINDS, synthetic_hit
-from stemtune.recipes.default_model.oscillators import hertz, oscillator
-from stemtune.recipes.default_model.phrases import pitch_of_file
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Piece, make_pieces, read_sources
+from stemtune.recipes.default_model.pieces import Piece, make_pieces, read_sources
 from stemtune.recipes.default_model.real import read_manifest, real_pieces
 from stemtune.recipes.default_model.render import renderer_is_installed
-from stemtune.recipes.default_model.scores import Event, Note, extract_scores, read_events, write_events
-from stemtune.recipes.default_model.singing import VOICES, sing
 from stemtune.recipes.default_model.synthesis import make_bass
 
 needs_renderer = pytest.mark.skipif(

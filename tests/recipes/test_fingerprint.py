@@ -9,13 +9,14 @@ import pytest
 pytest.importorskip("mido", reason="the corpus recipe needs mido")
 pytest.importorskip("scipy", reason="the corpus recipe needs scipy")
 
-from stemtune.recipes.default_model.bands import generator_of, make_band
-from stemtune.recipes.default_model.beats import pattern
+from stemtune.data.rendering.beats import pattern
+from stemtune.data.rendering.draws import generator_of
+from stemtune.data.rendering.scores import Note
+from stemtune.data.rendering.singing import VOICES, sing
+from stemtune.data.rendering.sound import SAMPLE_RATE
+from stemtune.recipes.default_model.bands import make_band
 from stemtune.recipes.default_model.drums import make_on_kit, play_on_hits
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE
 from stemtune.recipes.default_model.render import renderer_is_installed
-from stemtune.recipes.default_model.scores import Note
-from stemtune.recipes.default_model.singing import VOICES, sing
 from stemtune.recipes.default_model.synthesis import make_bass, make_other
 from tests.recipes.test_corpus import band_score
 

@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE
-from stemtune.recipes.default_model.scores import Note
-from stemtune.recipes.default_model.words import Speaker, sing_words
+from stemtune.data.rendering.scores import Note
+from stemtune.data.rendering.sound import SAMPLE_RATE
+from stemtune.data.rendering.words import Speaker, sing_words
 
 pytestmark = pytest.mark.skipif(shutil.which("flite") is None, reason="Flite is not installed")
 

@@ -10,7 +10,6 @@ teaches more than fidelity to the score. Choir programs are replaced by strings:
 """
 
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,13 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
+from stemtune.data.rendering.draws import generator_of
+from stemtune.data.rendering.effects import filtered
+from stemtune.data.rendering.scores import DRUM_CHANNEL, Event, Note, notes_of, read_events
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio, active_level
 from stemtune.errors import InputError
-from stemtune.recipes.default_model.effects import filtered
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio, Piece, active_level
+from stemtune.recipes.default_model.archives import ARCHIVES
+from stemtune.recipes.default_model.pieces import Piece
 from stemtune.recipes.default_model.render import render
-from stemtune.recipes.default_model.scores import ARCHIVES, DRUM_CHANNEL, Event, Note, notes_of, read_events
 
-__all__ = ["DRUM_KITS", "band_pieces", "generator_of", "make_band", "stem_of_channels"]
+__all__ = ["DRUM_KITS", "band_pieces", "make_band", "stem_of_channels"]
 
 DRUM_KITS = (0, 8, 16, 24, 25, 32, 40)
 """The kits of FluidR3: standard, room, power, electronic, TR-808, jazz, brush."""
@@ -54,11 +56,6 @@ _KEPT_CONTROLLERS = frozenset({1, 7, 10, 11, 64, 101, 100, 6, 38})
 _LEVEL_DB = -18.0
 _LOWEST_HZ = {"drums": 20.0, "bass": 25.0, "other": 35.0}  # some samples of the soundfont have an offset
 _STEM_LEVELS_DB = {"drums": -20.0, "bass": -21.0, "other": -20.0}
-
-
-def generator_of(seed: int, name: str) -> np.random.Generator:
-    """Randomness that belongs to one piece, whatever else is made before or beside it."""
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 def band_pieces(

@@ -24,12 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stemtune.errors import StemtuneError
+from stemtune.recipes.default_model.archives import ARCHIVES, extract_scores
 from stemtune.recipes.default_model.bands import band_pieces
 from stemtune.recipes.default_model.drums import drum_pieces
 from stemtune.recipes.default_model.phrases import phrase_pieces
 from stemtune.recipes.default_model.pieces import Piece, Source, make_pieces
 from stemtune.recipes.default_model.real import Row, read_manifest, real_pieces
-from stemtune.recipes.default_model.scores import ARCHIVES, extract_scores
 from stemtune.recipes.default_model.synthesis import synthesis_pieces
 from stemtune.recipes.default_model.vocals import vocal_pieces
 from stemtune.recipes.default_model.words import worded_pieces

@@ -3,26 +3,25 @@
 A sampled note is moved to the wanted pitch by playing it faster or slower, from the nearest note that was recorded:
 
     phrase = sum over notes of fade(note) * recording(nearest)[ 2^((pitch - nearest) / 12) * t ].
-
-The saxophone's file names count octaves one too low (measured by the collection's keeper), which is set right here.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from stemtune.recipes.default_model.bands import generator_of
-from stemtune.recipes.default_model.effects import add_room, in_stereo, pan, process_mildly, to_level
-from stemtune.recipes.default_model.harmony import Bar, arpeggio, bars_at_random, bass_line
-from stemtune.recipes.default_model.hits import transposed
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio, Piece
-from stemtune.recipes.default_model.real import Row, load_audio
-from stemtune.recipes.default_model.scores import Note
+from stemtune.data.rendering.draws import generator_of
+from stemtune.data.rendering.effects import add_room, in_stereo, pan, process_mildly, to_level
+from stemtune.data.rendering.harmony import Bar, arpeggio, bars_at_random, bass_line
+from stemtune.data.rendering.hits import transposed
+from stemtune.data.rendering.samples import pitch_of_file, shaped
+from stemtune.data.rendering.scores import Note
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio, load_audio
+from stemtune.recipes.default_model.pieces import Piece
+from stemtune.recipes.default_model.real import Row
 
-__all__ = ["make_phrases", "phrase_pieces", "pitch_of_file"]
+__all__ = ["make_phrases", "phrase_pieces"]
 
 _SECONDS = 36.0
 _STEM_OF_INSTRUMENT = {
@@ -31,8 +30,6 @@ _STEM_OF_INSTRUMENT = {
     "choir_female": "vocals",
     "choir_male": "vocals",
 }
-_SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_NOTE_NAME = re.compile(r"(?:^|-)([a-g])([sb]?)(\d)(?=[_-]|$)")
 
 
 def phrase_pieces(rows: Sequence[Row], *, num_pieces: int, seed: int) -> list[Piece]:
@@ -50,16 +47,6 @@ def phrase_pieces(rows: Sequence[Row], *, num_pieces: int, seed: int) -> list[Pi
             make = partial(make_phrases, samples, instrument=instrument, name=name, seed=seed)
             pieces.append(Piece(name, "pool", make, f"instruments/{instrument}", licences[instrument]))
     return pieces
-
-
-def pitch_of_file(path: Path) -> float:
-    """The MIDI pitch that a file of the collection is named after."""
-    match = _NOTE_NAME.search(path.stem)
-    if match is None:
-        raise ValueError(f"{path.name}: expected a note name such as as4 in the file name; found none")
-    letter, accidental, octave = match.groups()
-    pitch = 12 * (int(octave) + 1) + _SEMITONES[letter] + {"s": 1, "b": -1, "": 0}[accidental]
-    return float(pitch + 12 if "_cnd" in path.stem else pitch)
 
 
 def make_phrases(samples: Mapping[Path, float], *, instrument: str, name: str, seed: int) -> Mapping[str, Audio]:
@@ -85,7 +72,7 @@ def make_phrases(samples: Mapping[Path, float], *, instrument: str, name: str, s
             continue
         if nearest not in loaded:
             loaded[nearest] = load_audio(nearest)
-        sound = _shaped(transposed(loaded[nearest], note.pitch - samples[nearest]), note, generator)
+        sound = shaped(transposed(loaded[nearest], note.pitch - samples[nearest]), note, generator)
         onset = round(note.start_seconds * SAMPLE_RATE)
         sound = sound[: max(num_samples - onset, 0)]
         position = min(max(place + float(generator.normal(0, 0.2)), -1.0), 1.0)
@@ -109,13 +96,3 @@ def _chords(bars: Sequence[Bar], lowest: int, generator: np.random.Generator) ->
             late = abs(float(generator.normal(0, 0.03)))
             notes.append(Note(bar.start_seconds + late, bar.seconds * 1.05, pitch, int(generator.uniform(70, 120))))
     return notes
-
-
-def _shaped(sound: Audio, note: Note, generator: np.random.Generator) -> Audio:
-    """A recording cut to the length of a note, from somewhere after its attack if the note is short."""
-    length = min(round((note.duration_seconds + 0.12) * SAMPLE_RATE), len(sound))
-    rise, fall = round(generator.uniform(0.005, 0.05) * SAMPLE_RATE), round(0.12 * SAMPLE_RATE)
-    gain = np.ones(length, dtype=np.float32)
-    gain[: min(rise, length)] = np.linspace(0, 1, min(rise, length), dtype=np.float32)
-    gain[-min(fall, length) :] *= np.linspace(1, 0, min(fall, length), dtype=np.float32)
-    return sound[:length] * gain * np.float32(note.velocity / 127)

@@ -18,27 +18,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.errors import InputError
 
-__all__ = ["SAMPLE_RATE", "STEMS", "Audio", "Piece", "Source", "active_level", "make_pieces", "read_sources"]
+__all__ = ["STEMS", "Piece", "Source", "make_pieces", "read_sources"]
 
-SAMPLE_RATE = 44_100
 STEMS = ("vocals", "drums", "bass", "other")
-
-Audio = NDArray[np.floating[Any]]
-"""Samples as soundfile has them: ``time`` (mono) or ``time channel`` (stereo), nominally within [-1, 1]."""
 
 _LOGGER = logging.getLogger(__name__)
 _LOUDEST_PEAK = 0.98
 _PIECES_BETWEEN_RECORDS = 10
-_BLOCK_SAMPLES = SAMPLE_RATE // 4
-_SILENCE_POWER = 1e-6
 
 
 @dataclass(frozen=True)
@@ -105,15 +99,6 @@ def make_pieces(pieces: Iterable[Piece], root: Path, *, num_workers: int) -> tup
             _write_sources(root, sources)
             _LOGGER.info("%d of %d: %s", count, len(missing), piece.name)
     return tuple(source for _, source in sorted(sources.items()))
-
-
-def active_level(samples: Audio) -> float:
-    """Root mean square over the quarter seconds that are not silent; a small positive number if all are."""
-    usable = len(samples) - len(samples) % _BLOCK_SAMPLES
-    blocks = samples[:usable].reshape(-1, _BLOCK_SAMPLES * (samples.shape[1] if samples.ndim > 1 else 1))
-    powers = np.mean(np.square(blocks, dtype=np.float64), axis=1)
-    loud = powers[powers > _SILENCE_POWER]
-    return float(np.sqrt(loud.mean())) if loud.size else _SILENCE_POWER
 
 
 def _results(pieces: Sequence[Piece], root: Path, num_workers: int) -> Iterator[tuple[Piece, tuple[Source, ...]]]:

@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from stemtune.data.rendering.sound import Audio, load_audio
 from stemtune.errors import InputError
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio, Piece
+from stemtune.recipes.default_model.pieces import Piece
 
-__all__ = ["HELD_OUT_SONG", "Row", "load_audio", "read_manifest", "real_pieces"]
+__all__ = ["HELD_OUT_SONG", "Row", "read_manifest", "real_pieces"]
 
 HELD_OUT_SONG = "2.Lithium"
 _DOUBTFUL = ("trackswitch_song", "medley_solos")
@@ -61,21 +61,6 @@ def read_manifest(data: Path) -> tuple[Row, ...]:
             and row["corpus"] not in _DOUBTFUL
             and row["track"] != HELD_OUT_SONG
         )
-
-
-def load_audio(path: Path) -> Audio:
-    """A whole file, ``time`` or ``time channel``.
-
-    Raises:
-        InputError: if it cannot be decoded or has another rate than the corpus.
-    """
-    try:
-        samples, sample_rate = soundfile.read(str(path), dtype="float32")
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise InputError(f"{path}: expected an audio file; it cannot be decoded ({error})") from error
-    if sample_rate != SAMPLE_RATE:
-        raise InputError(f"{path}: expected {SAMPLE_RATE} Hz; got {sample_rate}: resample it first")
-    return np.asarray(samples, dtype=np.float32)
 
 
 def real_pieces(rows: Sequence[Row]) -> Iterator[Piece]:

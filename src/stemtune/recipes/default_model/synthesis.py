@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stemtune.recipes.default_model.bands import generator_of
-from stemtune.recipes.default_model.effects import (
+from stemtune.data.rendering.draws import generator_of
+from stemtune.data.rendering.effects import (
     add_room,
     filtered,
     in_stereo,
@@ -24,8 +24,8 @@ from stemtune.recipes.default_model.effects import (
     saturated,
     to_level,
 )
-from stemtune.recipes.default_model.harmony import Bar, arpeggio, bars_at_random, bars_of_song, bass_line
-from stemtune.recipes.default_model.oscillators import (
+from stemtune.data.rendering.harmony import Bar, arpeggio, bars_at_random, bars_of_song, bass_line
+from stemtune.data.rendering.oscillators import (
     WAVES,
     Line,
     Wave,
@@ -35,8 +35,9 @@ from stemtune.recipes.default_model.oscillators import (
     moving_lowpass,
     oscillator,
 )  # fmt: skip
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio, Piece
-from stemtune.recipes.default_model.scores import Note
+from stemtune.data.rendering.scores import Note
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
+from stemtune.recipes.default_model.pieces import Piece
 
 __all__ = ["make_bass", "make_other", "synthesis_pieces"]
 

@@ -10,33 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from stemtune.data.rendering.draws import generator_of
+from stemtune.data.rendering.effects import add_room, filtered, pan, saturated, to_level
+from stemtune.data.rendering.harmony import melody_of_song
+from stemtune.data.rendering.melodies import elsewhere, excerpt, in_range
+from stemtune.data.rendering.singing import random_voice, sing
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.errors import InputError
-from stemtune.recipes.default_model.bands import generator_of
-from stemtune.recipes.default_model.effects import add_room, filtered, pan, saturated, to_level
-from stemtune.recipes.default_model.harmony import melody_of_song
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio, Piece
-from stemtune.recipes.default_model.scores import Note
-from stemtune.recipes.default_model.singing import random_voice, sing
+from stemtune.recipes.default_model.pieces import Piece
 
 __all__ = ["make_vocals", "vocal_pieces"]
 
 EXCERPT_SECONDS = 40.0
-_LONGEST_NOTE_SECONDS = 6.0
-
-
-@runtime_checkable
-class Range(Protocol):
-    """What a singer can reach, in MIDI notes."""
-
-    @property
-    def lowest_pitch(self) -> float: ...
-
-    @property
-    def highest_pitch(self) -> float: ...
 
 
 def vocal_pieces(songs: Sequence[Path], *, num_pieces: int, seed: int) -> list[Piece]:
@@ -75,7 +63,7 @@ def make_vocals(song: Path, *, seed: int) -> Mapping[str, Audio]:
         melody = melody_of_song(song)
     except InputError:
         return {}
-    melody = excerpt(melody, generator)
+    melody = excerpt(melody, generator, seconds=EXCERPT_SECONDS)
     if len(melody) < 10:
         return {}
     voice = random_voice(generator)
@@ -85,12 +73,12 @@ def make_vocals(song: Path, *, seed: int) -> Mapping[str, Audio]:
     if generator.random() < 0.35:
         width = float(generator.uniform(0.3, 1.0))
         for side in (-width, width):
-            again = _elsewhere(notes, generator)
+            again = elsewhere(notes, generator)
             mix += pan(sing(again, num_samples, voice, generator), side) * np.float32(generator.uniform(0.3, 0.8))
     if generator.random() < 0.35:
         interval = int(generator.choice([-12, -5, -4, -3, 3, 4, 7, 12]))
         other = random_voice(generator)
-        line = in_range([replace(note, pitch=note.pitch + interval) for note in _elsewhere(notes, generator)], other)
+        line = in_range([replace(note, pitch=note.pitch + interval) for note in elsewhere(notes, generator)], other)
         place = float(generator.uniform(-0.8, 0.8))
         mix += pan(sing(line, num_samples, other, generator), place) * np.float32(generator.uniform(0.3, 0.8))
     return {"vocals": _produced(mix, generator)}
@@ -111,55 +99,3 @@ def _produced(mix: Audio, generator: np.random.Generator) -> Audio:
         decay, wet_db = float(generator.uniform(0.3, 2.5)), float(generator.uniform(-20, -6))
         mix = add_room(mix, generator, decay_seconds=decay, wet_db=wet_db)
     return to_level(mix, float(generator.normal(-21, 2)))
-
-
-def excerpt(melody: Sequence[Note], generator: np.random.Generator) -> list[Note]:
-    """Some seconds of a melody at another tempo, as one line without overlaps."""
-    if len(melody) < 2:
-        return []
-    speed = float(generator.uniform(0.85, 1.15))
-    latest = max(melody[-1].start_seconds - EXCERPT_SECONDS * speed, melody[0].start_seconds + 1e-3)
-    start = float(generator.uniform(melody[0].start_seconds, latest))
-    inside = [
-        replace(
-            note,
-            start_seconds=(note.start_seconds - start) / speed + 0.05,
-            duration_seconds=note.duration_seconds / speed,
-        )
-        for note in melody
-        if start <= note.start_seconds < start + EXCERPT_SECONDS * speed
-    ]
-    ends = [note.start_seconds for note in inside[1:]] + [EXCERPT_SECONDS]
-    line: list[Note] = []
-    for note, end in zip(inside, ends, strict=False):
-        gap = end - note.start_seconds
-        if gap > 0.05:
-            length = min(max(note.duration_seconds, min(gap, 0.25)), gap, _LONGEST_NOTE_SECONDS)
-            line.append(replace(note, duration_seconds=length))
-    return line
-
-
-def _elsewhere(notes: Sequence[Note], generator: np.random.Generator) -> list[Note]:
-    """The same line as another take: every note up to some hundredths of a second away."""
-    shifts = generator.normal(0, 0.02, size=len(notes))
-    moved = [
-        replace(note, start_seconds=max(note.start_seconds + float(shift), 0.0))
-        for note, shift in zip(notes, shifts, strict=True)
-    ]
-    return sorted(moved, key=lambda note: note.start_seconds)
-
-
-def in_range(notes: Sequence[Note], voice: Range) -> list[Note]:
-    """A line moved by octaves, as a whole, to the middle of a voice's range; stray notes fold into it."""
-    middle = (voice.lowest_pitch + voice.highest_pitch) / 2
-    mean = float(np.mean([note.pitch for note in notes]))
-    shift = 12 * round((middle - mean) / 12)
-    moved: list[Note] = []
-    for note in notes:
-        pitch = note.pitch + shift
-        while pitch > voice.highest_pitch + 2:
-            pitch -= 12
-        while pitch < voice.lowest_pitch - 2:
-            pitch += 12
-        moved.append(replace(note, pitch=pitch))
-    return moved

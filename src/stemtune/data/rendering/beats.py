@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtune.recipes.default_model.hits import DRUM_KINDS
+from stemtune.data.rendering.hits import DRUM_KINDS
 
 __all__ = ["Stroke", "pattern"]
 

@@ -5,9 +5,9 @@ A standard MIDI file counts ticks, and its tempo may change on the way; an event
     seconds = sum over tempo regions of ticks * microseconds_per_beat / (ticks_per_beat * 1e6).
 """
 
-import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,21 +16,11 @@ from mido.midifiles.meta import KeySignatureError
 
 from stemtune.errors import InputError
 
-__all__ = ["ARCHIVES", "DRUM_CHANNEL", "Event", "Note", "extract_scores", "notes_of", "read_events", "write_events"]
+__all__ = ["DRUM_CHANNEL", "Event", "Note", "notes_of", "read_events", "write_events"]
 
 DRUM_CHANNEL = 9
 _TICKS_PER_BEAT = 480
 _TICKS_PER_SECOND = 2 * _TICKS_PER_BEAT  # at MIDI's default tempo, half a second a beat
-
-ARCHIVES = {
-    "freedoom": "BSD-3-Clause",
-    "simutrans": "Artistic-1.0",
-    "mma": "CC0-1.0",
-    "pop909": "MIT",
-    "groove": "CC-BY-4.0",
-}
-"""The score archives that may train weights for release, with their licences (MMA's output is the project's own)."""
-
 
 Kind = Literal["note_on", "note_off", "program_change", "control_change", "pitchwheel"]
 
@@ -67,26 +57,6 @@ class Note:
     channel: int = 0
     program: int = 0
     part: str = ""
-
-
-def extract_scores(data: Path, scratch: Path, name: str) -> tuple[Path, ...]:
-    """Unpack one archive of ``data/midi`` once, and list its MIDI files in a fixed order.
-
-    Raises:
-        InputError: if the archive is not one of `ARCHIVES`, or is not there.
-    """
-    if name not in ARCHIVES:
-        raise InputError(f"expected one of the score archives {', '.join(ARCHIVES)}; got {name!r}")
-    folder = scratch / name
-    if not folder.is_dir():
-        archive = data / "midi" / f"{name}.tar.xz"
-        if not archive.is_file():
-            raise InputError(f"expected scores at {archive}; there is no such file: pass the data folder with --data")
-        partial = scratch / f".{name}"
-        with tarfile.open(archive) as file:
-            file.extractall(partial, filter="data")
-        partial.rename(folder)
-    return tuple(sorted(folder.rglob("*.mid")))
 
 
 def read_events(path: Path) -> tuple[Event, ...]:
@@ -169,8 +139,8 @@ def notes_of(events: Iterable[Event]) -> tuple[Note, ...]:
     return tuple(sorted(notes, key=lambda note: note.start_seconds))
 
 
-def write_events(events: Iterable[Event], path: Path) -> None:
-    """Store events as a MIDI file of one track at a constant tempo."""
+def write_events(events: Iterable[Event], path: Path | BytesIO) -> None:
+    """Store events as a MIDI file (or in an open one) of one track at a constant tempo."""
     score = mido.MidiFile(type=0, ticks_per_beat=_TICKS_PER_BEAT)
     track = cast(Any, mido.MidiTrack())
     cast(list[Any], score.tracks).append(track)
@@ -179,4 +149,7 @@ def write_events(events: Iterable[Event], path: Path) -> None:
         ticks = round(event.seconds * _TICKS_PER_SECOND)
         track.append(_message(event, max(ticks - previous, 0)))
         previous = max(ticks, previous)
-    score.save(path)
+    if isinstance(path, Path):
+        score.save(path)
+    else:
+        score.save(file=path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemtune.recipes.default_model.scores import Note, notes_of, read_events
+from stemtune.data.rendering.scores import Note, notes_of, read_events
 
 __all__ = ["Bar", "arpeggio", "bars_at_random", "bars_of_song", "bass_line", "melody_of_song"]
 

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtune.recipes.default_model.effects import filtered, running_mean
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio
-from stemtune.recipes.default_model.scores import Note
+from stemtune.data.rendering.effects import filtered, running_mean
+from stemtune.data.rendering.scores import Note
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 
 __all__ = ["WAVES", "Line", "Wave", "gates", "hertz", "line_of", "moving_lowpass", "oscillator"]
 

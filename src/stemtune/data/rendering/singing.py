@@ -21,10 +21,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from stemtune.recipes.default_model.effects import band_of, filtered, resonator, running_mean
-from stemtune.recipes.default_model.oscillators import Line, hertz, oscillator
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio
-from stemtune.recipes.default_model.scores import Note
+from stemtune.data.rendering.effects import band_of, filtered, resonator, running_mean
+from stemtune.data.rendering.oscillators import Line, hertz, oscillator
+from stemtune.data.rendering.scores import Note
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 
 __all__ = ["VOICES", "Voice", "random_voice", "sing"]
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 import numpy as np
 from scipy import signal
 
-from stemtune.recipes.default_model.effects import filtered, saturated
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio
+from stemtune.data.rendering.effects import filtered, saturated
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 
 __all__ = ["DRUM_KINDS", "synthetic_hit", "transposed"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from stemtune.recipes.default_model.pieces import SAMPLE_RATE, Audio
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 
 __all__ = [
     "add_room",
