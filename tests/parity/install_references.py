@@ -11,12 +11,27 @@ import subprocess
 import sys
 from pathlib import Path
 
-REQUIREMENTS = ("asteroid==0.6.0", "openunmix==1.3.0")
+REQUIREMENTS = (
+    "asteroid==0.6.0",
+    "openunmix==1.3.0",
+    "transformers==4.46.3",
+    "tokenizers==0.20.3",
+    "huggingface-hub==0.26.5",
+    # what transformers imports:
+    "certifi==2026.10.18",
+    "charset-normalizer==3.5.2",
+    "idna==3.20",
+    "pyyaml==6.0.3",
+    "regex==2026.11.15",
+    "requests==2.34.2",
+    "tqdm==4.70.1",
+    "urllib3==2.8.0",
+)
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / ".references"
 
 
 def main(folder: Path) -> int:
-    if all((folder / f"{name.replace('==', '-')}.dist-info").is_dir() for name in REQUIREMENTS):
+    if all((folder / f"{name.replace('-', '_').replace('==', '-')}.dist-info").is_dir() for name in REQUIREMENTS):
         return 0
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("*\n")

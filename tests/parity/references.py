@@ -47,6 +47,16 @@ def open_unmix() -> SimpleNamespace:
         return SimpleNamespace(OpenUnmix=model.OpenUnmix, Separator=model.Separator, wiener=filtering.wiener)
 
 
+def jukebox() -> SimpleNamespace:
+    """transformers' JukeboxVQVAE and its configuration, which versions after 4 no longer have."""
+    with _importing():
+        package = "transformers.models.deprecated.jukebox"
+        return SimpleNamespace(
+            Config=importlib.import_module(f"{package}.configuration_jukebox").JukeboxVQVAEConfig,
+            VQVAE=importlib.import_module(f"{package}.modeling_jukebox").JukeboxVQVAE,
+        )
+
+
 def randomise(module: nn.Module, seed: int) -> None:
     """Random weights, statistics, means and scales, as if the module had been trained."""
     generator = torch.Generator().manual_seed(seed)
