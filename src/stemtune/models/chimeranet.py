@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stemtune.models.base import Separator, SeparatorConfig
+from stemtune.nn.directions import unit_sigmoid
 from stemtune.nn.recurrent import recurrent_stack
 from stemtune.signal.scaled_stft import scaled_istft, scaled_stft, sqrt_hann
 from stemtune.types import Estimate
@@ -139,7 +140,7 @@ class ChimeraNet(Separator):
                 sources=sources,
                 masks=masks,
                 magnitudes=masks * spectrogram.abs().unsqueeze(1),
-                embedding=self._embedding(embedding.to(mixture.dtype)),
+                embedding=self._embedding(embedding),
             )
 
     def _features(self, spectrogram: Tensor) -> Float[Tensor, "batch frame frequency"]:
@@ -161,15 +162,20 @@ class ChimeraNet(Separator):
     def _embedding(
         self, outputs: Float[Tensor, "batch frame feature"]
     ) -> Float[Tensor, "batch channel frequency frame embedding"]:
-        activation = self.config.embedding_activation
-        if activation != "none":
-            outputs = outputs.sigmoid() if activation == "sigmoid" else outputs.tanh()
-        embedding = rearrange(
-            outputs,
-            "batch frame (frequency embedding) -> batch 1 frequency frame embedding",
-            embedding=self.config.embedding_size,
+        activation, unit_norm, size = (
+            self.config.embedding_activation,
+            self.config.unit_norm,
+            self.config.embedding_size,
         )
-        return functional.normalize(embedding, dim=-1) if self.config.unit_norm else embedding
+        if activation == "sigmoid" and unit_norm:
+            embedding = unit_sigmoid(outputs, num_axes=size)
+        else:
+            outputs = outputs.to(self.window.dtype)
+            if activation != "none":
+                outputs = outputs.sigmoid() if activation == "sigmoid" else outputs.tanh()
+            embedding = rearrange(outputs, "batch frame (bin dimension) -> batch frame bin dimension", dimension=size)
+            embedding = functional.normalize(embedding, dim=-1) if unit_norm else embedding
+        return rearrange(embedding, "batch frame bin dimension -> batch 1 bin frame dimension")
 
     def _masks(
         self, logits: Float[Tensor, "batch frame feature"]

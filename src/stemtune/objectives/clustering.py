@@ -24,14 +24,15 @@ Deviations:
     factor of .01 says nothing; nussl divides, and so do we.
 """
 
-from collections.abc import Callable
-from typing import Literal, cast
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, cast
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from stemtune.config import Config
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 _SMALLEST_LENGTH = 1e-12
+_BLOCK_VALUES = 1 << 17  # half a megabyte
 _SMALLEST_WEIGHT = 1e-8  # squared, as nussl has it
 
 
@@ -85,7 +87,7 @@ class Clustering:
         if estimate.embedding is None:
             raise ValueError("Clustering needs Estimate.embedding")
         embedding = rearrange(
-            estimate.embedding.float(), "batch channel bin frame axis -> batch (channel frame bin) axis"
+            estimate.embedding.float(), "batch channel bin frame dimension -> batch (channel frame bin) dimension"
         )
         if self._config.normalise:
             embedding = functional.normalize(embedding, dim=-1, eps=_SMALLEST_LENGTH)
@@ -133,12 +135,45 @@ def deep_clustering(
         assignment: rows with a single one, or without any.
         weight: of the points, not negative.
     """
-    root = weight.sqrt().unsqueeze(-1)
-    v, y = embedding * root, assignment * root
-    own = (v.mT @ v).square().sum(dim=(1, 2))
-    across = (v.mT @ y).square().sum(dim=(1, 2))
-    truth = (assignment * weight.unsqueeze(-1)).sum(dim=1).square().sum(dim=1)  # Y'WY is diagonal
-    return (own - 2 * across + truth) / (weight.sum(dim=1).square() + _SMALLEST_WEIGHT)
+    return cast("Tensor", _LowRank.apply(embedding, assignment, weight))
+
+
+class _LowRank(torch.autograd.Function):
+    """`deep_clustering` and its gradient, dL/dV = 4 W (V V'WV - Y Y'WV) / (sum w)^2, in blocks that caches hold."""
+
+    @staticmethod
+    def forward(ctx: Any, embedding: Tensor, assignment: Tensor, weight: Tensor) -> Tensor:
+        batch, _, num_axes = embedding.shape
+        own = embedding.new_zeros(batch, num_axes, num_axes)
+        across = embedding.new_zeros(batch, num_axes, assignment.shape[-1])
+        for block in _blocks(embedding):
+            values = embedding[:, block]
+            weighted = (values * weight[:, block].unsqueeze(-1)).mT
+            own.baddbmm_(weighted, values)
+            across.baddbmm_(weighted, assignment[:, block])
+        truth = (assignment * weight.unsqueeze(-1)).sum(dim=1).square().sum(dim=1)  # Y'WY is diagonal
+        scale = weight.sum(dim=1).square() + _SMALLEST_WEIGHT
+        ctx.save_for_backward(embedding, assignment, weight, own, across, scale)
+        return (own.square().sum(dim=(1, 2)) - 2 * across.square().sum(dim=(1, 2)) + truth) / scale
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        gradient = cast("Tensor", grad_outputs[0])
+        embedding, assignment, weight, own, across, scale = cast("tuple[Tensor, ...]", ctx.saved_tensors)
+        factor = (4 * gradient / scale).view(-1, 1, 1)
+        answer = torch.empty_like(embedding)
+        for block in _blocks(embedding):
+            pull = torch.bmm(embedding[:, block], own).baddbmm_(assignment[:, block], across.mT, alpha=-1)
+            torch.mul(pull, weight[:, block].unsqueeze(-1) * factor, out=answer[:, block])
+        return answer, None, None
+
+
+def _blocks(embedding: Tensor) -> Iterator[slice]:
+    """Points that caches hold, of all examples together; all points at once where memory is fast."""
+    batch, num_points, num_axes = embedding.shape
+    step = max(1, _BLOCK_VALUES // (batch * num_axes)) if embedding.device.type == "cpu" else num_points
+    return (slice(first, first + step) for first in range(0, num_points, step))
 
 
 def naive_deep_clustering(
