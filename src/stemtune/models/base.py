@@ -5,7 +5,7 @@ strategy work on all of them. The examination in ``tests/contracts/`` is what a 
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from stemtune.config import Config
 from stemtune.types import Estimate
 
-__all__ = ["Separator", "SeparatorConfig"]
+__all__ = ["Separator", "SeparatorConfig", "StemStream"]
 
 
 class SeparatorConfig(Config["Separator"]):
@@ -25,6 +25,19 @@ class SeparatorConfig(Config["Separator"]):
     stems: tuple[str, ...]
     sample_rate: int
     channels: int
+
+
+@runtime_checkable
+class StemStream(Protocol):
+    """One stem of one mixture, heard and answered block by block; good for one signal."""
+
+    def push(self, mixture: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch channel its_time"]:
+        """All that can be said of the stem after hearing the next block; may have no samples."""
+        ...
+
+    def finish(self) -> Float[Tensor, "batch channel its_time"]:
+        """The rest of the stem; all answers together are as long as the mixture."""
+        ...
 
 
 class Separator(nn.Module, ABC):
@@ -68,6 +81,18 @@ class Separator(nn.Module, ABC):
         Returns:
             an estimate whose ``sources`` are ``batch stem channel time``, exactly as long as the mixture.
         """
+
+    def stream(self) -> tuple[StemStream, ...] | None:
+        """A stream for each stem, if the network can hear a mixture block by block with the same result as at once.
+
+        None, the default, if it cannot: then it is given overlapping chunks.
+        """
+        return None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the stems together are the whole mixture, so that what they leave may be shared among them."""
+        return True
 
     @property
     def stems(self) -> tuple[str, ...]:

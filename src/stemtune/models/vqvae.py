@@ -18,25 +18,23 @@ Deviations:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional
 
 from stemtune.config import Frozen
-from stemtune.models.base import Separator, SeparatorConfig
-from stemtune.nn.dilated import DilatedDecoder, DilatedEncoder, dilations, stream_whole
+from stemtune.models.base import Separator, SeparatorConfig, StemStream
+from stemtune.nn.coding import CodeStream, decode_vectors, encode_waveform
+from stemtune.nn.dilated import DilatedDecoder, DilatedEncoder, dilations
 from stemtune.nn.vector_quantiser import Quantised, VectorQuantiser, VectorQuantiserConfig
 from stemtune.signal.masking import ratio_mask
 from stemtune.signal.stft import istft, stft
 from stemtune.types import Estimate
 
 __all__ = ["VQVAE", "CodecConfig", "Encoded", "Unmix", "UnmixConfig", "VQVAEConfig"]
-
-_BLOCK_SAMPLES = 16384  # what is computed at a time in inference: temporaries stay in the cache
 
 
 class CodecConfig(Frozen):
@@ -132,15 +130,16 @@ class VQVAE(Separator):
 
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """See `Separator`; the mixture is the stem itself."""
-        latents = _encode(self.encoder, mixture, codec=self._config.codec)
+        latents = encode_waveform(self.encoder, mixture, reach_samples=self._config.codec.reach_samples)
         quantised = self.quantiser(latents)
-        waveform = _decode(self.decoder, quantised.vectors, codec=self._config.codec, num_samples=mixture.shape[-1])
+        reach = self._config.codec.reach_samples
+        waveform = decode_vectors(self.decoder, quantised.vectors, reach_samples=reach, num_samples=mixture.shape[-1])
         waveform = waveform * _audible(mixture)
         return _estimate(waveform[:, None], latents[:, None], [quantised])
 
     def encode(self, waveform: Float[Tensor, "batch channel time"]) -> Encoded:
         """The latents and the codes of a mono waveform within [-1, 1]."""
-        latents = _encode(self.encoder, waveform, codec=self._config.codec)
+        latents = encode_waveform(self.encoder, waveform, reach_samples=self._config.codec.reach_samples)
         return Encoded(latents, self.quantiser.encode(latents), num_samples=waveform.shape[-1])
 
     def decode(self, codes: Int[Tensor, "batch frame"], *, num_samples: int) -> Float[Tensor, "batch channel time"]:
@@ -149,7 +148,15 @@ class VQVAE(Separator):
         Raises:
             IndexError: if a code lies outside of the codebook.
         """
-        return _decode(self.decoder, self.quantiser.decode(codes), codec=self._config.codec, num_samples=num_samples)
+        reach = self._config.codec.reach_samples
+        return decode_vectors(self.decoder, self.quantiser.decode(codes), reach_samples=reach, num_samples=num_samples)
+
+    def stream(self) -> tuple[StemStream, ...]:
+        """See `Separator`."""
+        return (CodeStream(self.encoder, self.quantiser, self.decoder),)
+
+
+_Coder = tuple[DilatedEncoder, VectorQuantiser, DilatedDecoder]
 
 
 class UnmixConfig(SeparatorConfig):
@@ -160,6 +167,7 @@ class UnmixConfig(SeparatorConfig):
     sample_rate: int = Field(default=44100, ge=8000, le=192000, description="Hz")
     channels: int = Field(default=1, ge=1, le=1, description="stereo is separated channel by channel")
     codec: CodecConfig = Field(default_factory=CodecConfig)
+    complete: bool = Field(default=True, description="whether the stems together are the whole mixture")
     refine: Literal["none", "mask"] = Field(
         default="none", description="mask: share the mixture's spectrogram among the decoded stems and what is left"
     )
@@ -217,19 +225,31 @@ class Unmix(Separator):
 
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """See `Separator`."""
-        codec, num_samples = self._config.codec, mixture.shape[-1]
-        latents = torch.stack([_encode(e, mixture, codec=codec) for e in self.encoders], dim=1)
-        quantised = [q(latents[:, stem]) for stem, q in enumerate(self._quantisers)]
+        reach = self._config.codec.reach_samples
+        coders = self._coders
+        latents = torch.stack([encode_waveform(e, mixture, reach_samples=reach) for e, _, _ in coders], dim=1)
+        quantised = [quantiser(latents[:, stem]) for stem, (_, quantiser, _) in enumerate(coders)]
         if self.training and not self._config.decode_in_training:
             sources = mixture.new_zeros(()).expand(mixture.shape[0], len(self.stems), *mixture.shape[1:])
             return _estimate(sources, latents, quantised)
         decoded = [
-            _decode(d, q.vectors, codec=codec, num_samples=num_samples)
-            for d, q in zip(self.decoders, quantised, strict=True)
+            decode_vectors(decoder, of_stem.vectors, reach_samples=reach, num_samples=mixture.shape[-1])
+            for (_, _, decoder), of_stem in zip(coders, quantised, strict=True)
         ]
         sources = torch.stack(decoded, dim=1) * _audible(mixture)[:, None]
         refined = self._refined(sources, mixture) if self._config.refine == "mask" else sources
         return _estimate(refined, latents, quantised)
+
+    def stream(self) -> tuple[StemStream, ...] | None:
+        """See `Separator`; with masks, None."""
+        if self._config.refine != "none":
+            return None
+        return tuple(CodeStream(*coder) for coder in self._coders)
+
+    @property
+    def complete(self) -> bool:
+        """See `Separator`."""
+        return self._config.complete
 
     def take_codec(self, stem: str, codec: VQVAE) -> None:
         """Copy a stem's codebook and decoder from its auto-encoder.
@@ -244,8 +264,9 @@ class Unmix(Separator):
         self.decoders[place].load_state_dict(codec.decoder.state_dict())
 
     @property
-    def _quantisers(self) -> list[VectorQuantiser]:
-        return [module for module in self.quantisers if isinstance(module, VectorQuantiser)]
+    def _coders(self) -> list[_Coder]:
+        """Encoder, codebook and decoder of each stem."""
+        return cast("list[_Coder]", list(zip(self.encoders, self.quantisers, self.decoders, strict=True)))
 
     def _refined(
         self, decoded: Float[Tensor, "batch stem channel time"], mixture: Float[Tensor, "batch channel time"]
@@ -276,30 +297,3 @@ def _estimate(
 def _audible(mixture: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch 1 1"]:
     """One where there is any sound and zero where there is none, for which no code exists."""
     return (mixture.abs().amax(dim=(1, 2), keepdim=True) > 0).to(torch.promote_types(mixture.dtype, torch.float32))
-
-
-def _encode(
-    encoder: nn.Module, waveform: Float[Tensor, "batch channel time"], *, codec: CodecConfig
-) -> Float[Tensor, "batch feature frame"]:
-    """The latents of a waveform, prolonged to a whole number of frames."""
-    missing = -waveform.shape[-1] % codec.hop_length
-    mode = "reflect" if missing < waveform.shape[-1] else "replicate"
-    padded = functional.pad(waveform, (0, missing), mode=mode) if missing else waveform
-    if torch.is_grad_enabled() or not isinstance(encoder, DilatedEncoder):
-        return encoder(padded)
-    return stream_whole(encoder, padded, block_frames=_BLOCK_SAMPLES, reach_frames=codec.reach_samples)
-
-
-def _decode(
-    decoder: nn.Module, vectors: Float[Tensor, "batch feature frame"], *, codec: CodecConfig, num_samples: int
-) -> Float[Tensor, "batch channel time"]:
-    """The waveform of some frames, cut to its length."""
-    if torch.is_grad_enabled() or not isinstance(decoder, DilatedDecoder):
-        return decoder(vectors)[..., :num_samples]
-    waveform = stream_whole(
-        decoder,
-        vectors,
-        block_frames=max(1, _BLOCK_SAMPLES // decoder.hop_length),
-        reach_frames=-(-codec.reach_samples // decoder.hop_length),
-    )
-    return waveform[..., :num_samples]

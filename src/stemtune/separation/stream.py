@@ -26,6 +26,7 @@ from stemtune.separation.network import (
     worker_threads,
 )
 from stemtune.separation.options import SeparationOptions
+from stemtune.separation.streamed import separate_streamed
 from stemtune.signal.blocks import SampleQueue, delayed, reblock
 from stemtune.signal.level import all_finite
 from stemtune.signal.masking import mixture_consistency
@@ -134,7 +135,7 @@ def separate_stream(
     require_evaluation_mode(separator)
     mixture = SampleQueue()  # what has come in and whose stems have not come out
     workers = options.threads or available_cores()
-    consistent = options.mixture_consistency and len(separator.stems) > 1
+    consistent = options.mixture_consistency and separator.complete and len(separator.stems) > 1
     finished = reported = 0
 
     def incoming() -> Iterator[Tensor]:
@@ -208,7 +209,9 @@ def _overlapped(
     pool: ThreadPoolExecutor,
     workers: int,
 ) -> Iterator[Tensor]:
-    """Split, separate, join; at the model's rate."""
+    """Split, separate, join; or push through, where the network can do that. At the model's rate."""
+    if (streams := separator.stream()) is not None:
+        return separate_streamed(streams, blocks, separator, num_channels=num_channels, options=options, pool=pool)
     chunk = separator.chunk_samples
     if options.segment_seconds is not None:
         chunk = max(1, round(options.segment_seconds * separator.sample_rate))

@@ -1,0 +1,80 @@
+"""Networks that hear a mixture block by block: no chunks, no overlap, nothing computed twice.
+
+Every stem has a stream of its own, which remembers what it still needs of the past, so that
+
+    stems of (x1 x2 ...)  =  answers to x1, to x2, ..., and to the end,
+
+whatever the blocks; stems are computed on separate cores. What comes out lags behind by what the network must hear
+of the future, and by nothing else.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from stemtune.errors import WeightsError
+from stemtune.models.base import Separator, StemStream
+from stemtune.separation.channels import channel_index, gather_channels, scatter_channels
+from stemtune.separation.network import device_of
+from stemtune.separation.options import SeparationOptions
+from stemtune.signal.blocks import SampleQueue, reblock
+from stemtune.signal.level import all_finite
+
+__all__ = ["separate_streamed"]
+
+_BLOCK_SAMPLES = 1 << 14
+
+
+def separate_streamed(
+    streams: Sequence[StemStream],
+    blocks: Iterable[Tensor],
+    separator: Separator,
+    *,
+    num_channels: int,
+    options: SeparationOptions,
+    pool: ThreadPoolExecutor,
+) -> Iterator[Float[Tensor, "stem channel time"]]:
+    """The stems of a mixture of ``channel time`` blocks, as they become certain.
+
+    Args:
+        streams: one per stem, fresh.
+        blocks: the mixture at the network's rate.
+        separator: whose streams they are.
+        num_channels: of the mixture.
+        options: how precisely to compute.
+        pool: of threads that compute with one core each.
+
+    Raises:
+        WeightsError: if the network answers with values that are not finite.
+    """
+    index = channel_index(num_channels=num_channels, model_channels=separator.channels)
+    device = device_of(separator)
+    low = options.precision == "bfloat16"
+    finished = [SampleQueue() for _ in streams]
+
+    def answer(stream: StemStream, items: Tensor | None) -> Tensor:
+        with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+            return (stream.finish() if items is None else stream.push(items)).float().cpu()
+
+    def advance(items: Tensor | None) -> Iterator[Tensor]:
+        answers = pool.map(answer, streams, [items] * len(streams))
+        for queue, samples in zip(finished, answers, strict=True):
+            queue.push(samples)
+        if ready := min(len(queue) for queue in finished):
+            stems = torch.stack([queue.take(ready) for queue in finished], dim=1)
+            if not all_finite(stems):
+                advice = (
+                    "try --precision float32" if low else "its weights are damaged or it was not trained to the end"
+                )
+                raise WeightsError(f"the model answered with values that are not finite; {advice}")
+            yield scatter_channels(stems, index)
+
+    heard = False
+    for block in reblock(blocks, _BLOCK_SAMPLES):
+        heard = True
+        yield from advance(gather_channels(block, index).to(device))
+    if heard:
+        yield from advance(None)
