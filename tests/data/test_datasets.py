@@ -24,7 +24,7 @@ def test_the_musdb_layout_with_splits_and_mixtures(tmp_path: Path) -> None:
         for stem in ("vocals", "drums", "mixture"):
             tone(tmp_path / split / song / f"{stem}.wav")
     everything = open_dataset(tmp_path)
-    assert [track.name for track in everything] == ["train/a", "train/b", "test/c"]
+    assert [track.name for track in everything] == ["test/c", "train/a", "train/b"]
     (test,) = open_dataset(tmp_path, split="test")
     assert test.name == "c"
     assert set(test.stems) == {"vocals", "drums"}

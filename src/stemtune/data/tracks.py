@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stemtune.data.audio import open_audio, probe
+from stemtune.data.audio import open_audio
 from stemtune.errors import InputError
 from stemtune.types import StemSet
 
@@ -84,42 +84,6 @@ class Track:
     def duration_seconds(self) -> float:
         """How long the track is."""
         return self.num_samples / self.sample_rate
-
-
-def make_track(name: str, stems: dict[str, tuple[Path, ...]], *, mixture: Path | None = None) -> Track:
-    """A track whose rate and length are read from its first file, as wide as the mixture or the widest stem.
-
-    Raises:
-        InputError: if the track has no stem, or its first file cannot be read.
-    """
-    if not stems:
-        raise InputError(f"track {name!r} has no stem; expected at least one audio file besides the mixture")
-    path = mixture or next(iter(stems.values()))[0]
-    info = probe(path)
-    parts = () if mixture else tuple(part for paths in stems.values() for part in paths)
-    num_channels = max((_width(part) for part in parts), default=info.num_channels)
-    return Track(
-        name=name,
-        stems=StemSet(stems),
-        mixture=mixture,
-        sample_rate=info.sample_rate,
-        num_samples=info.num_samples if info.exact_length else _count_samples(path),
-        num_channels=num_channels,
-    )
-
-
-def _width(path: Path) -> int:
-    """The number of channels of a file; none for a damaged one, which is an error when it is read."""
-    try:
-        return probe(path).num_channels
-    except InputError:
-        return 0
-
-
-def _count_samples(path: Path) -> int:
-    """The length of a file whose container does not state it, by decoding it."""
-    with open_audio(path) as reader:
-        return sum(block.shape[1] for block in reader.blocks(1 << 16))
 
 
 def read_excerpt(

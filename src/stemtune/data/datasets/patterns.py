@@ -1,0 +1,153 @@
+"""File names as patterns with named parts: ``{split}/{track}/{stem}.wav``.
+
+    match(format(pattern, parts)) = parts.
+
+``{name}`` stands for one or more characters without a slash and has the same value wherever it is repeated;
+``{name:[SATB]*}`` must look like the shell pattern behind the colon. Outside braces ``*`` and ``?`` are wildcards
+within a name, and ``**/`` stands for any number of folders. A pattern without an ending means audio files of any kind.
+"""
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from stemtune.data.audio import AUDIO_EXTENSIONS
+from stemtune.errors import ConfigError, InputError
+
+__all__ = ["Pattern", "fields_of", "fill_in", "find_audio", "matches_any"]
+
+_PART = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<shape>[^{}/]+))?\}|(?P<deep>\*\*/)|(?P<star>\*)|(?P<one>\?)")
+_SHAPE = re.compile(r"(?P<kind>\[[^\]/]+\])|(?P<star>\*)|(?P<one>\?)")
+_ENDING = re.compile(r".*\.(\w{1,5}|\*)")
+
+
+class Pattern:
+    """One pattern.
+
+    Raises:
+        ConfigError: (constructor) if it is empty, leaves its folder, or has braces that are not understood.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        if not text or text.startswith(("/", "~")) or "\\" in text or ".." in text.split("/"):
+            raise ConfigError(
+                f"{text!r} is not a pattern for files inside the data set; expected a path relative to its folder, "
+                'with slashes and without "..", such as {track}/{stem}.wav'
+            )
+        rest = _PART.sub("", text)
+        if "{" in rest or "}" in rest:
+            raise ConfigError(
+                f"{text!r}: expected names in braces to be lower-case letters, optionally with a shape, such as "
+                "{track} or {stem:[SATB]*}; write the pattern so"
+            )
+        try:
+            self._regex = self._compile()
+        except re.error as error:
+            raise ConfigError(f"{text!r} is not a pattern ({error}); expected shell characters, [abc] * ?") from None
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The names in braces, each once."""
+        return fields_of(self.text)
+
+    @cached_property
+    def depth(self) -> int | None:
+        """How many folders deep the files lie; None if that varies."""
+        return None if "**/" in self.text else self.text.count("/")
+
+    def _compile(self) -> re.Pattern[str]:
+        seen: set[str] = set()
+        pieces: list[str] = []
+        position = 0
+        for part in _PART.finditer(self.text):
+            pieces += [re.escape(self.text[position : part.start()]), _piece(part, seen)]
+            position = part.end()
+        pieces.append(re.escape(self.text[position:]))
+        if not _ENDING.fullmatch(self.text):
+            pieces.append(r"\.[A-Za-z0-9]+")
+        return re.compile("".join(pieces))
+
+    def match(self, relative: str) -> dict[str, str] | None:
+        """The values of the names in braces, if a path (with slashes, relative to the data set) fits."""
+        found = self._regex.fullmatch(relative)
+        return None if found is None else found.groupdict()
+
+
+def _piece(part: re.Match[str], seen: set[str]) -> str:
+    """The regular expression of one special part of a pattern."""
+    if name := part["name"]:
+        if name in seen:
+            return rf"(?P={name})"
+        seen.add(name)
+        shape = part["shape"]
+        return rf"(?P<{name}>{_within_name(shape)})" if shape else rf"(?P<{name}>[^/]+?)"
+    if part["deep"]:
+        return "(?:.+/)?"
+    return "[^/]*" if part["star"] else "[^/]"
+
+
+def _within_name(shape: str) -> str:
+    """A shell pattern as a regular expression that does not cross slashes."""
+    pieces: list[str] = []
+    position = 0
+    for part in _SHAPE.finditer(shape):
+        pieces.append(re.escape(shape[position : part.start()]))
+        pieces.append((part["kind"] or "").replace("[!", "[^") or ("[^/]*" if part["star"] else "[^/]"))
+        position = part.end()
+    return "".join([*pieces, re.escape(shape[position:])])
+
+
+def fields_of(template: str) -> tuple[str, ...]:
+    """The names in braces, each once, in order."""
+    return tuple(dict.fromkeys(part["name"] for part in _PART.finditer(template) if part["name"]))
+
+
+def fill_in(template: str, values: Mapping[str, str]) -> str:
+    """Put values in the place of the names in braces; what has no value stays."""
+    return _PART.sub(lambda part: values.get(part["name"] or "", part[0]), template)
+
+
+def find_audio(root: Path, *, depth: int | None) -> Iterator[tuple[str, Path]]:
+    """All audio files below a folder, by name, in one order on every machine; hidden files and folders are passed over.
+
+    Args:
+        root: where to look.
+        depth: how many folders deep to look; None for all of them.
+
+    Yields:
+        the path with slashes relative to ``root``, and the path.
+
+    Raises:
+        InputError: for a folder that cannot be read.
+    """
+    base = len(root.parts)
+    seen: set[tuple[int, int]] = set()
+    for folder, children, names in os.walk(root, followlinks=True, onerror=_refuse):
+        here = Path(folder)
+        identity = (here.stat().st_dev, here.stat().st_ino)
+        is_deep_enough = depth is not None and len(here.parts) - base >= depth
+        if identity in seen:
+            children.clear()
+            continue
+        seen.add(identity)
+        children[:] = [] if is_deep_enough else sorted(name for name in children if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_EXTENSIONS:  # noqa: PTH122
+                path = here / name
+                yield "/".join(path.parts[base:]), path
+
+
+def _refuse(error: OSError) -> None:
+    raise InputError(
+        f"{error.filename}: cannot be read ({error.strerror}); check the permissions of the folder"
+    ) from None
+
+
+def matches_any(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a name is one of some names or shell patterns; upper and lower case are the same."""
+    folded = name.lower()
+    return any(folded == pattern.lower() or fnmatch.fnmatchcase(folded, pattern.lower()) for pattern in patterns)
