@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from stemtune.errors import ConfigError, InputError
+from stemtune.objectives.base import taught
 from stemtune.objectives.quantisation import (
     AutoEncoding,
     AutoEncodingConfig,
@@ -93,28 +94,35 @@ def test_silence_has_no_bandwidth(excerpts: list[Tensor]) -> None:
         measure_bandwidths(excerpts)
 
 
-def teacher(sources: Tensor) -> Tensor:
-    return sources.reshape(*sources.shape[:2], 4, -1)
+def teacher(waveform: Tensor) -> Tensor:
+    return waveform.reshape(waveform.shape[0], 4, -1)
+
+
+def find(name: str):
+    return {"auto-encoder": teacher}[name]
+
+
+TEACHERS = dict.fromkeys("abc", "auto-encoder") | {"drums": "auto-encoder"}
 
 
 def test_latents_are_compared_with_the_teachers() -> None:
     truth = Batch(mixture=noise(2, 1, 40), sources=noise(2, 3, 1, 40), stems=("a", "b", "c"), sample_rate=8000)
     latents = noise(2, 3, 4, 10, seed=9).requires_grad_()
     estimate = Estimate(sources=truth.sources, latents=latents)
-    errors = (latents.detach() - teacher(truth.sources)).square()
-    loss = LatentMatch(LatentMatchConfig()).taught_by(teacher)(estimate, truth)
+    errors = (latents.detach() - torch.stack([teacher(truth.sources[:, stem]) for stem in range(3)], dim=1)).square()
+    loss = LatentMatch(LatentMatchConfig(teachers=TEACHERS)).taught(find)(estimate, truth)
     assert loss.total.item() == pytest.approx(errors.mean().item(), rel=1e-5)
     assert loss.parts == pytest.approx({s: errors[:, i].mean().item() for i, s in enumerate("abc")}, rel=1e-5)
-    config = LatentMatchConfig(measure="lmix", loudest_values=7)
+    config = LatentMatchConfig(teachers=TEACHERS, measure="lmix", loudest_values=7)
     largest = errors.flatten(0, 1).flatten(1).sort(dim=1).values[:, -7:].mean()
-    mixed = LatentMatch(config).taught_by(teacher)(estimate, truth)
+    mixed = taught(config.build(), find)(estimate, truth)
     assert mixed.total.item() == pytest.approx((errors.mean() + 0.02 * largest).item(), rel=1e-5)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     truth = batch()
-    with pytest.raises(ConfigError, match="needs a teacher"):
+    with pytest.raises(ConfigError, match="there is none for drums"):
         LatentMatch(LatentMatchConfig())(Estimate(sources=truth.sources, latents=noise(2, 1, 4, 10)), truth)
-    taught = LatentMatch(LatentMatchConfig()).taught_by(teacher)
+    pupil = LatentMatch(LatentMatchConfig(teachers=TEACHERS)).taught(find)
     with pytest.raises(ConfigError, match="same hop and width"):
-        taught(Estimate(sources=truth.sources, latents=noise(2, 1, 4, 10)), truth)
+        pupil(Estimate(sources=truth.sources, latents=noise(2, 1, 4, 10)), truth)

@@ -11,8 +11,9 @@ import torch
 from pydantic import Field
 
 from stemtune.config import Config, Frozen
-from stemtune.objectives.base import Objective
+from stemtune.objectives.base import FindTeacher, Objective, taught
 from stemtune.objectives.clustering import ClusteringConfig
+from stemtune.objectives.quantisation import AutoEncodingConfig, LatentMatchConfig
 from stemtune.objectives.spectral import MagnitudeL1Config, MagnitudeMSEConfig
 from stemtune.objectives.waveform import NegativeSNRConfig, WaveformL1Config
 from stemtune.types import Batch, Estimate, Loss
@@ -20,7 +21,13 @@ from stemtune.types import Batch, Estimate, Loss
 __all__ = ["ObjectiveConfig", "SingleObjectiveConfig", "WeightedObjective", "WeightedSum", "WeightedSumConfig"]
 
 SingleObjectiveConfig = Annotated[
-    ClusteringConfig | MagnitudeL1Config | MagnitudeMSEConfig | NegativeSNRConfig | WaveformL1Config,
+    AutoEncodingConfig
+    | ClusteringConfig
+    | LatentMatchConfig
+    | MagnitudeL1Config
+    | MagnitudeMSEConfig
+    | NegativeSNRConfig
+    | WaveformL1Config,
     Field(discriminator="kind"),
 ]
 
@@ -46,9 +53,15 @@ class WeightedSumConfig(Config[Objective]):
 class WeightedSum:
     """See the module's equation; its log has the parts of all its parts, unweighted."""
 
-    def __init__(self, config: WeightedSumConfig) -> None:
-        self._parts = [(part.weight, part.objective.build()) for part in config.parts]
+    def __init__(self, config: WeightedSumConfig, find: FindTeacher | None = None) -> None:
+        self._config = config
+        built = [(part.weight, part.objective.build()) for part in config.parts]
+        self._parts = [(weight, taught(objective, find)) for weight, objective in built] if find else built
         self.needs = frozenset[str]().union(*(objective.needs for _, objective in self._parts))
+
+    def taught(self, find: FindTeacher) -> "WeightedSum":
+        """The same sum with the teachers of its parts."""
+        return WeightedSum(self._config, find)
 
     def __call__(self, estimate: Estimate, batch: Batch) -> Loss:
         """The loss of one batch."""

@@ -18,7 +18,7 @@ Deviations:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast, runtime_checkable
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from stemtune.config import Config
 from stemtune.errors import ConfigError, InputError
-from stemtune.objectives.base import Objective
+from stemtune.objectives.base import FindTeacher, Objective, Teacher
 from stemtune.types import Batch, Estimate, Loss
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "Bandwidths",
     "LatentMatch",
     "LatentMatchConfig",
-    "StemEncoder",
     "measure_bandwidths",
 ]
 
@@ -119,15 +118,6 @@ class AutoEncoding:
         return Loss(total=total, parts=parts)
 
 
-@runtime_checkable
-class StemEncoder(Protocol):
-    """A frozen encoder of true stems."""
-
-    def __call__(self, sources: Float[Tensor, "batch stem channel time"]) -> Float[Tensor, "batch stem feature frame"]:
-        """The latents of each stem, without a gradient."""
-        ...
-
-
 class LatentMatchConfig(Config[Objective]):
     """How `LatentMatch` compares, and whose latents it takes for the truth."""
 
@@ -140,38 +130,38 @@ class LatentMatchConfig(Config[Objective]):
     loudest_values: int = Field(default=2048, ge=1)
 
     def build(self) -> "LatentMatch":
-        """The objective, still without its teacher."""
+        """The objective, still without its teachers."""
         return LatentMatch(self)
 
 
 class LatentMatch:
-    """The second equation of the module, once its teacher is handed in."""
+    """The second equation of the module, once its teachers are handed in."""
 
     needs = frozenset({"latents"})
 
-    def __init__(self, config: LatentMatchConfig, teacher: StemEncoder | None = None) -> None:
+    def __init__(self, config: LatentMatchConfig, teachers: Mapping[str, Teacher] | None = None) -> None:
         self.config = config
-        self._teacher = teacher
+        self._teachers = teachers or {}
 
-    @property
-    def teachers(self) -> Mapping[str, str]:
-        """The model that encodes each stem."""
-        return self.config.teachers
-
-    def taught_by(self, teacher: StemEncoder) -> "LatentMatch":
-        """The same objective with a teacher."""
-        return LatentMatch(self.config, teacher)
+    def taught(self, find: FindTeacher) -> "LatentMatch":
+        """The same objective with the encoder of each stem."""
+        return LatentMatch(self.config, {stem: find(name) for stem, name in self.config.teachers.items()})
 
     def __call__(self, estimate: Estimate, batch: Batch) -> Loss:
         """See the module's description.
 
         Raises:
-            ConfigError: if no teacher was handed in, or it speaks of other latents.
+            ConfigError: if a stem has no teacher, or teachers speak of other latents.
         """
-        if self._teacher is None or estimate.latents is None:
-            raise ConfigError("matching latents needs a teacher for each stem and a model that offers latents")
+        missing = [stem for stem in batch.stems if stem not in self._teachers]
+        if missing or estimate.latents is None:
+            raise ConfigError(
+                f"matching latents needs a model that offers them and a teacher for each stem; there is none for "
+                f"{', '.join(missing) or 'this model'}"
+            )
         with torch.no_grad():
-            truth = self._teacher(batch.sources)
+            answers = [self._teachers[stem](batch.sources[:, place]) for place, stem in enumerate(batch.stems)]
+        truth = torch.stack(answers, dim=1)
         if truth.shape != estimate.latents.shape:
             raise ConfigError(
                 f"the teacher's latents are {tuple(truth.shape)}, the model's {tuple(estimate.latents.shape)}; "
