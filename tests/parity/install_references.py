@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 REQUIREMENTS = (
+    "nussl==1.1.9",
     "asteroid==0.6.0",
     "openunmix==1.3.0",
     "transformers==4.46.3",

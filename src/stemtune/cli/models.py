@@ -88,6 +88,7 @@ def info(
         "`stemtune models import --from open-unmix --name umxhq ~/umxhq/` — a folder with one .pth per target\n\n"
         "`stemtune models import --from open-unmix --name voice --target vocals=best.pth`\n\n"
         "`stemtune models import --from asteroid-xumx --name xumx xumx.pth --licence CC-BY-NC-SA-4.0`\n\n"
+        "`stemtune models import --from nussl-chimera --name voice --stem accompaniment --stem vocals best.pth`\n\n"
         "`stemtune models import --from stemtune --name tabla tabla.zip` — what `models export` wrote"
     ),
 )
@@ -97,7 +98,7 @@ def import_model(
     ] = None,
     *,
     source: Annotated[
-        Literal["open-unmix", "asteroid-xumx", "stemtune"],
+        Literal["open-unmix", "asteroid-xumx", "nussl-chimera", "stemtune"],
         typer.Option("--from", help="Which tool wrote it.", show_default=False),
     ],
     name: Annotated[str, typer.Option("--name", "-n", help="What to call the model.", show_default=False)],
@@ -105,9 +106,13 @@ def import_model(
         list[str] | None,
         typer.Option("--target", metavar="STEM=PATH", help="One target's checkpoint; may be repeated."),
     ] = None,
+    stem: Annotated[
+        list[str] | None, typer.Option("--stem", help="A stem's name, for nussl-chimera, in order; may be repeated.")
+    ] = None,
     licence: Annotated[str, typer.Option("--licence", help="Of the weights; checkpoints do not say.")] = "unknown",
     sample_rate: Annotated[
-        int | None, typer.Option("--sample-rate", help="In Hz, if not 44100 and not stated.", min=8000, max=192000)
+        int | None,
+        typer.Option("--sample-rate", help="In Hz, if not stated and not 44100 (nussl: 16000).", min=8000, max=192000),
     ] = None,
     hop_length: Annotated[
         int | None, typer.Option("--hop-length", help="In samples, if not a quarter of the window.", min=1)
@@ -121,7 +126,14 @@ def import_model(
         raise UsageError("give either a PATH, or one --target STEM=PATH for each target")
     paths = path if path is not None else _targets(target or [])
     card = import_checkpoint(
-        source, paths, name=name, licence=licence, sample_rate=sample_rate, hop_length=hop_length, replace=replace
+        source,
+        paths,
+        name=name,
+        licence=licence,
+        sample_rate=sample_rate,
+        hop_length=hop_length,
+        stems=stem or (),
+        replace=replace,
     )
     print(f"{card.name}: {', '.join(card.stems)}; {card.num_parameters:,} parameters; in {user_models() / card.name}")
 

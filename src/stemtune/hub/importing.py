@@ -9,7 +9,7 @@ rest. After the import the pickle is not needed any more.
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -20,14 +20,15 @@ from torch import Tensor
 from stemtune.config import parse
 from stemtune.errors import ConfigError, InputError, UsageError, WeightsError
 from stemtune.hub.cards import ModelCard
-from stemtune.hub.convert import from_asteroid_xumx, from_open_unmix
+from stemtune.hub.convert import from_asteroid_xumx, from_nussl_chimera, from_open_unmix
+from stemtune.hub.convert.nussl_chimera import INERT_OBJECTS
 from stemtune.hub.folder import load, save_model
 from stemtune.hub.registry import ALIASES, MODEL_FILES, SHIPPED_MODELS, find_card, user_models
 from stemtune.models.base import Separator
 
 __all__ = ["Checkpoint", "SourceFormat", "find_targets", "import_checkpoint", "read_checkpoint"]
 
-SourceFormat = Literal["open-unmix", "asteroid-xumx", "stemtune"]
+SourceFormat = Literal["open-unmix", "asteroid-xumx", "nussl-chimera", "stemtune"]
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".th", ".chkpnt")
 
 
@@ -40,6 +41,7 @@ def import_checkpoint(
     description: str = "",
     sample_rate: int | None = None,
     hop_length: int | None = None,
+    stems: Sequence[str] = (),
     replace: bool = False,
 ) -> ModelCard:
     """Convert a checkpoint and keep it among the user's models.
@@ -50,8 +52,9 @@ def import_checkpoint(
         name: under which it can be loaded afterwards.
         licence: of the weights, which foreign checkpoints do not state.
         description: one sentence for the card.
-        sample_rate: in Hz, where the checkpoint does not state it; None for 44.1 kHz.
+        sample_rate: in Hz, where the checkpoint does not state it; None for 44.1 kHz, or nussl's 16 kHz.
         hop_length: in samples, where the checkpoint does not state it; None for a quarter of the window.
+        stems: names of the stems, in order, for ``nussl-chimera``, which has none.
         replace: allow an earlier model of the user's under that name to be replaced.
 
     Returns:
@@ -72,7 +75,7 @@ def import_checkpoint(
         intended_use="As its authors state; nothing more is known here.",
         limits=("Imported: its training data, its scores and its licence are not verified by stemtune.",),
     )
-    return save_model(_convert(source, paths, sample_rate, hop_length), destination, card)
+    return save_model(_convert(source, paths, sample_rate, hop_length, stems), destination, card)
 
 
 def find_targets(folder: Path) -> dict[str, Path]:
@@ -99,10 +102,12 @@ class Checkpoint:
     Attributes:
         tensors: its state dictionary.
         settings: the whole numbers among the arguments that the network was built with, where they are kept.
+        config: the text under ``config``, where one is kept.
     """
 
     tensors: Mapping[str, Tensor]
     settings: Mapping[str, int]
+    config: str = ""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -115,7 +120,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"no checkpoint at {path}: expected a file ending in {', '.join(CHECKPOINT_SUFFIXES)}")
     try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(list(INERT_OBJECTS)):
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
@@ -134,6 +140,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(
         tensors={str(name): value for name, value in state.items() if isinstance(value, Tensor)},
         settings={str(name): value for name, value in _mapping(outer.get("model_args")).items() if type(value) is int},
+        config=config if isinstance(config := outer.get("config"), str) else "",
     )
 
 
@@ -142,8 +149,23 @@ def _mapping(content: object) -> Mapping[object, object]:
 
 
 def _convert(
-    source: SourceFormat, paths: Path | Mapping[str, Path], sample_rate: int | None, hop_length: int | None
+    source: SourceFormat,
+    paths: Path | Mapping[str, Path],
+    sample_rate: int | None,
+    hop_length: int | None,
+    stems: Sequence[str],
 ) -> Separator:
+    if stems and source != "nussl-chimera":
+        raise UsageError(f"checkpoints of {source} name their stems themselves; --stem is for nussl-chimera")
+    if source == "nussl-chimera":
+        checkpoint = read_checkpoint(_one_path(source, paths))
+        return from_nussl_chimera(
+            checkpoint.tensors,
+            stems=stems,
+            config=checkpoint.config,
+            sample_rate=sample_rate or 16000,
+            hop_length=hop_length,
+        )
     if source == "asteroid-xumx":
         checkpoint = read_checkpoint(_one_path(source, paths))
         return from_asteroid_xumx(
