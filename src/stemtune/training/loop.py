@@ -11,6 +11,8 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -25,24 +27,38 @@ from stemtune.data.tracks import Track
 from stemtune.errors import StemtuneError
 from stemtune.hub import load
 from stemtune.models import Separator
-from stemtune.objectives.base import Objective
+from stemtune.objectives.base import Objective, taught
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
 from stemtune.training.clipping import AutoClip
 from stemtune.training.log import RunLog
 from stemtune.training.phase import Execution, Experiment, Phase
 from stemtune.training.schedule import Schedule, factor
+from stemtune.training.teachers import find_teacher
 from stemtune.training.validate import open_validation, validate
 from stemtune.transfer.initialise import take_over
 from stemtune.transfer.trainable import freeze, set_training
 
-__all__ = ["Interrupted", "PhaseRun"]
+__all__ = ["Interrupted", "Observer", "PhaseRun"]
 
 _MOST_BAD_STEPS = 20
 
 
 class Interrupted(Exception):  # noqa: N818  (not an error: the state is saved, and the run can be continued)
     """Training was asked to stop, and its state is saved."""
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Who looks at the network while it learns, without changing anything; a resumed run shows some steps again.
+
+    Attributes:
+        every_steps: how often; the last step of a phase is always shown.
+        look: gets the phase's number, the steps done in it, and the network in evaluation mode.
+    """
+
+    every_steps: int
+    look: Callable[[int, int, Separator], None]
 
 
 class PhaseRun:
@@ -65,6 +81,7 @@ class PhaseRun:
         previous: Mapping[str, Tensor] | None,
     ) -> None:
         self.phase: Phase = experiment.phases[number]
+        self._number = number
         self.folder, self.execution, self.accelerator = folder, execution, accelerator
         self._seed = mix_seed(experiment.seed, number)
         saved = checkpoint.latest(folder / "checkpoints")
@@ -89,10 +106,11 @@ class PhaseRun:
         self._clip = (
             AutoClip(self.phase.clipping.percentile, self.state.gradient_norms) if self.phase.clipping else None
         )
-        self._objective: Objective = self.phase.objective.build()
+        find = partial(find_teacher, device=accelerator.device, sample_rate=self.phase.data.sample_rate)
+        self._objective: Objective = taught(self.phase.objective.build(), find)
         self._bad_steps = 0
 
-    def __call__(self, *, stopped: Callable[[], bool], quiet: bool) -> None:
+    def __call__(self, *, stopped: Callable[[], bool], quiet: bool, observer: Observer | None = None) -> None:
         """Train to the end of the phase.
 
         Raises:
@@ -115,6 +133,8 @@ class PhaseRun:
                     if phase.patience is not None and self.state.bad_validations >= phase.patience:
                         log.message(f"{phase.name}: {phase.patience} validations without improvement, stopping early")
                         break
+                if observer and (done % observer.every_steps == 0 or done == phase.steps):
+                    observer.look(self._number, done, self._listener.eval())
                 if stopped():
                     self._save()
                     raise Interrupted

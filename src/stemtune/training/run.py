@@ -24,7 +24,7 @@ from stemtune.config import fingerprint, parse
 from stemtune.data.files import write_text_atomically
 from stemtune.errors import ConfigError, InputError, OutputError
 from stemtune.models import Separator
-from stemtune.training.loop import Interrupted, PhaseRun, fresh_network
+from stemtune.training.loop import Interrupted, Observer, PhaseRun, fresh_network
 from stemtune.training.phase import Execution, Experiment
 
 __all__ = ["TrainingResult", "read_experiment", "train"]
@@ -47,8 +47,15 @@ class TrainingResult:
     steps: int
 
 
-def train(experiment: Experiment, folder: Path, *, execution: Execution, quiet: bool = False) -> TrainingResult:
-    """Run or continue an experiment.
+def train(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    execution: Execution,
+    quiet: bool = False,
+    observer: Observer | None = None,
+) -> TrainingResult:
+    """Run or continue an experiment; ``observer`` may look at the network while it learns.
 
     Raises:
         ConfigError: if the folder holds another experiment.
@@ -74,7 +81,7 @@ def train(experiment: Experiment, folder: Path, *, execution: Execution, quiet: 
                 previous=weights,
             )
             try:
-                run(stopped=stopped, quiet=quiet)
+                run(stopped=stopped, quiet=quiet, observer=observer)
             except Interrupted:
                 finished = False
             weights = run.best_weights()
