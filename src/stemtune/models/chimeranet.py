@@ -23,7 +23,7 @@ from typing import ClassVar, Literal
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
@@ -121,27 +121,31 @@ class ChimeraNet(Separator):
         Returns:
             sources, masks, magnitudes, and the embedding ``batch channel frequency frame embedding``.
         """
-        config = self.config
         with torch.autocast(mixture.device.type, enabled=False):
             mixture = mixture.to(self.window.dtype)
-            spectrogram = scaled_stft(mixture, hop_length=config.hop_length, window=self.window)
+            spectrogram = self.spectrogram(mixture)
             features = self._features(spectrogram)
         state, _ = self.recurrent(features)
         embedding, logits = self._heads(state)
         with torch.autocast(mixture.device.type, enabled=False):
             masks = self._masks(logits.to(mixture.dtype))
-            sources = scaled_istft(
-                masks * spectrogram.unsqueeze(1),
-                hop_length=config.hop_length,
-                window=self.window,
-                num_samples=mixture.shape[-1],
-            )
             return Estimate(
-                sources=sources,
+                sources=self.synthesise(masks * spectrogram.unsqueeze(1), num_samples=mixture.shape[-1]),
                 masks=masks,
                 magnitudes=masks * spectrogram.abs().unsqueeze(1),
                 embedding=self._embedding(embedding),
             )
+
+    def spectrogram(self, waveform: Float[Tensor, "*axes time"]) -> Complex[Tensor, "*axes frequency frame"]:
+        """The transform that the network hears and masks."""
+        return scaled_stft(waveform, hop_length=self.config.hop_length, window=self.window)
+
+    def synthesise(
+        self, spectrogram: Complex[Tensor, "*axes frequency frame"], *, num_samples: int
+    ) -> Float[Tensor, "*axes time"]:
+        """The inverse of `spectrogram`."""
+        hop_length = self.config.hop_length
+        return scaled_istft(spectrogram, hop_length=hop_length, window=self.window, num_samples=num_samples)
 
     def _features(self, spectrogram: Tensor) -> Float[Tensor, "batch frame frequency"]:
         """Levels in dB, normalised by one mean and one variance of all bins."""
