@@ -8,7 +8,7 @@ made, so that code that receives one need not check it again:
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from jaxtyping import Bool, Complex, Float
@@ -94,6 +94,17 @@ class Batch:
                 f"{tuple(self.present.shape)} flags of presence for sources {tuple(self.sources.shape)}: they must "
                 "agree in batch and stem"
             )
+
+    def only(self, stems: tuple[str, ...]) -> "Batch":
+        """The same mixtures with the truth about some of the stems; with all of them, if these are not among them.
+
+        The latter is for objectives that read no stem in particular.
+        """
+        if stems == self.stems or not set(stems) <= set(self.stems):
+            return self
+        places = [self.stems.index(stem) for stem in stems]
+        present = None if self.present is None else self.present[:, places]
+        return replace(self, sources=self.sources[:, places], stems=stems, present=present)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from stemtune.errors import ConfigError
-from stemtune.transfer.initialise import take_over
+from stemtune.transfer.initialise import Initialise, Part, renamed, take_over
 from stemtune.transfer.trainable import Trainable, freeze, set_training
 
 
@@ -56,3 +57,24 @@ def test_what_does_not_fit_is_an_error_unless_it_is_fresh() -> None:
     del state["trunk.bias"]
     with pytest.raises(ConfigError, match=r"trunk\.bias is missing; head\.weight is \(5, 4\), expected \(2, 4\)"):
         take_over(network(), state)
+
+
+def test_tensors_go_by_other_names() -> None:
+    state = {"encoder.a": torch.zeros(1), "decoder.a": torch.ones(1), "other": torch.ones(2)}
+    taken = renamed(state, {"decoder.": "decoders.0.", "oth": "an"})
+    assert set(taken) == {"decoders.0.a", "aner"}
+    assert torch.equal(taken["decoders.0.a"], torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"source": "model"},
+        {"source": "scratch", "model": "default"},
+        {"source": "previous", "parts": ({"model": "default", "rename": {"a": "b"}},)},
+        {"source": "model", "model": "default", "parts": (Part(model="default", rename={"a": "b"}),)},
+    ],
+)
+def test_models_are_named_exactly_if_they_are_asked_for(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=r"name (a model|either one model)"):
+        Initialise.model_validate(settings)

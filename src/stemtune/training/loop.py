@@ -36,7 +36,7 @@ from stemtune.training.phase import Execution, Experiment, Phase
 from stemtune.training.schedule import Schedule, factor
 from stemtune.training.teachers import find_teacher
 from stemtune.training.validate import open_validation, validate
-from stemtune.transfer.initialise import take_over
+from stemtune.transfer.initialise import Initialise, renamed, take_over
 from stemtune.transfer.trainable import freeze, set_training
 
 __all__ = ["Interrupted", "Observer", "PhaseRun"]
@@ -162,8 +162,8 @@ class PhaseRun:
             self.network.load_state_dict(restored.network)
         elif start.source == "previous" and previous is not None:
             take_over(self.network, previous, fresh=start.fresh)
-        elif start.source == "model" and start.model is not None:
-            take_over(self.network, load(start.model).state_dict(), fresh=start.fresh)
+        elif start.source == "model":
+            take_over(self.network, starting_weights(start), fresh=start.fresh)
 
     def _loader(self) -> DataLoader[Tensor]:
         per_step = self.phase.batch_size * self.phase.accumulate_steps
@@ -193,7 +193,7 @@ class PhaseRun:
             torch.manual_seed(mix_seed(self._seed, self.state.step, part))  # after loading, which may draw as well
             with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=phase.precision == "bfloat16"):
                 answer = forward(batch.mixture)
-            pull = self._objective(answer, batch)
+            pull = self._objective(answer, batch.only(self.network.stems))
             self.accelerator.backward(pull.total / phase.accumulate_steps)
             loss += pull.total.item() / phase.accumulate_steps
             for name, value in pull.parts.items():
@@ -274,6 +274,16 @@ def next_batch(batches: Iterator[Tensor]) -> Tensor:
     except StemtuneError as error:
         kind = type(error)
         raise kind(str(error).strip().splitlines()[-1].removeprefix(f"{kind.__module__}.{kind.__name__}: ")) from None
+
+
+def starting_weights(start: Initialise) -> dict[str, Tensor]:
+    """The tensors of a saved model, or of parts of several."""
+    if start.model is not None:
+        return load(start.model).state_dict()
+    state: dict[str, Tensor] = {}
+    for part in start.parts:
+        state |= renamed(load(part.model).state_dict(), part.rename)
+    return state
 
 
 def fresh_network(experiment: Experiment, *, seed: int) -> Separator:

@@ -8,12 +8,22 @@ import fnmatch
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from stemtune.config import Frozen
 from stemtune.errors import ConfigError
 
-__all__ = ["Initialise", "take_over"]
+__all__ = ["Initialise", "Part", "renamed", "take_over"]
+
+
+class Part(Frozen):
+    """Some tensors of one of several models, under other names."""
+
+    model: str = Field(description="its name or folder")
+    rename: Mapping[str, str] = Field(
+        min_length=1, description="how its names begin -> how they begin here; what begins otherwise stays behind"
+    )
 
 
 class Initialise(Frozen):
@@ -21,13 +31,26 @@ class Initialise(Frozen):
 
     source: Literal["scratch", "model", "previous"] = "scratch"
     model: str | None = None
+    parts: tuple[Part, ...] = Field(default=(), description="instead of one model, parts of several")
     fresh: tuple[str, ...] = ()
 
     def model_post_init(self, context: object) -> None:
-        """Check that a model is named exactly if one is asked for."""
+        """Check that models are named exactly if they are asked for."""
         del context
-        if (self.source == "model") != (self.model is not None):
-            raise ValueError('name a model exactly if source is "model"')
+        if (self.source == "model") != (self.model is not None or bool(self.parts)):
+            raise ValueError('name a model, or parts of models, exactly if source is "model"')
+        if self.model is not None and self.parts:
+            raise ValueError("name either one model or parts of several, not both")
+
+
+def renamed(state: Mapping[str, Tensor], beginnings: Mapping[str, str]) -> dict[str, Tensor]:
+    """The tensors whose names begin as one of the keys, beginning as its value instead."""
+    return {
+        ours + name.removeprefix(theirs): tensor
+        for name, tensor in state.items()
+        for theirs, ours in beginnings.items()
+        if name.startswith(theirs)
+    }
 
 
 def take_over(network: nn.Module, state: Mapping[str, Tensor], *, fresh: tuple[str, ...] = ()) -> tuple[str, ...]:
