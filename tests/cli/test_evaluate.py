@@ -47,7 +47,7 @@ def test_the_report_and_the_pictures_are_written(stemtune, kazoo: Path, songs: P
     outcome = stemtune("evaluate", kazoo, songs, "--out", out, "--pictures", "--metrics", "sdr_global")
     assert outcome.code == 0, outcome.err
     assert sorted(path.name for path in out.iterdir()) == [
-        "First [song].png", "Second.png", "scores.csv", "scores.json", "scores.md",
+        "First [song].png", "Second.png", "scores.csv", "scores.json", "scores.md", "tracks",
     ]  # fmt: skip
     with (out / "scores.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == 4
@@ -71,3 +71,27 @@ def test_what_cannot_be_evaluated_is_one_line(stemtune, kazoo: Path, songs: Path
     assert message in outcome.err
     assert outcome.err.startswith("error: ")
     assert outcome.err.count("\n") == 1
+
+
+def test_bss_eval_is_printed_with_its_rule_and_writes_museval_s_files(stemtune, songs: Path, tmp_path: Path):
+    for song in (songs / "First [song]", songs / "Second"):
+        for path in song.iterdir():
+            sf.write(path, 0.1 * np.random.default_rng(len(path.stem)).standard_normal((2 * RATE, 1)), RATE)
+    arguments = ("evaluate", "mixture", songs, "--metrics", "bss_eval_v4", "-o", tmp_path / "out", "--no-baseline")
+    outcome = stemtune(*arguments)
+    assert outcome.code == 0, outcome.err
+    assert "median over frames, then median over tracks (rule museval)" in outcome.out
+    assert outcome.out.count("(all)") == 4
+    assert "museval" not in outcome.out.rpartition("Higher is better")[2]
+    assert len(list((tmp_path / "out" / "museval" / "test").glob("*.json"))) == 2
+    again = stemtune(*arguments, "--rule", "mdx")
+    assert "rule mdx" in again.out
+    assert again.err.count("already done") == 2
+
+
+def test_the_mixture_is_evaluated_like_a_model_and_gains_nothing(stemtune, songs: Path):
+    outcome = stemtune("evaluate", "mixture", songs, "--metric", "sdr_global", "--pattern", "F*")
+    assert outcome.code == 0, outcome.err
+    assert "1/1 First [song]" in outcome.err
+    rows = [line.split() for line in outcome.out.splitlines() if "sdr_global" in line and "│" in line]
+    assert {row[9] for row in rows} == {"+0.00"}

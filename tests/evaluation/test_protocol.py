@@ -10,7 +10,7 @@ import torch
 from stemtune.data.datasets import open_dataset
 from stemtune.errors import InputError, UsageError
 from stemtune.evaluation.metrics import sdr_global
-from stemtune.evaluation.protocol import Heard, evaluate_estimates, evaluate_model
+from stemtune.evaluation.protocol import evaluate_estimates, evaluate_model
 from stemtune.models.bandnet import BandNetConfig
 from stemtune.models.base import Separator
 from stemtune.separation.options import SeparationOptions
@@ -39,6 +39,7 @@ def test_estimates_are_scored_by_name_beside_the_mixture(songs: Path, tmp_path: 
     write(estimates / "First" / "vocals.wav", guess)
     write(estimates / "First" / "drums.wav", noise(1))
     write(estimates / "Second" / "vocals.wav", noise(11))
+    write(estimates / "Second" / "bass.wav", noise(12))
     found = evaluate_estimates(estimates, open_dataset(songs), metrics=["sdr_global"])
     values = {(row.track, row.stem): row for row in found.rows}
     assert set(values) == {("First", "vocals"), ("First", "drums"), ("Second", "vocals")}
@@ -59,32 +60,10 @@ def test_the_mixture_file_is_preferred_to_the_sum_of_the_stems(songs: Path, tmp_
     assert found.rows[0].mixture_baseline == pytest.approx(sdr(noise(77), noise(0)), abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("samples", "rate", "note"),
-    [
-        (noise(0)[:-100], RATE, "padded from 1900 to 2000 samples"),
-        (np.concatenate([noise(0), noise(1)]), RATE, "cut from 4000 to 2000 samples"),
-        (noise(0, samples=2 * SAMPLES), 2 * RATE, "resampled from 16000 to 8000 Hz"),
-        (noise(0, channels=1), RATE, "1 channels were made 2"),
-    ],
-)
-def test_estimates_that_do_not_fit_are_fitted_and_noted(songs: Path, tmp_path: Path, samples, rate: int, note: str):
-    write(tmp_path / "estimates" / "First" / "vocals.wav", samples, rate=rate)
-    found = evaluate_estimates(tmp_path / "estimates", open_dataset(songs)[:1], metrics=["sdr_global"])
-    assert f"First: the estimate of vocals: {note}" in found.notes
-    assert len(found.rows) == 1
-
-
-def test_a_track_without_estimates_is_an_error_that_says_where_they_were_looked_for(songs: Path, tmp_path: Path):
-    write(tmp_path / "estimates" / "First" / "vocals.wav", noise(0))
-    with pytest.raises(InputError, match=r"has no estimates of 'Second': expected .*Second/STEM\.wav"):
-        evaluate_estimates(tmp_path / "estimates", open_dataset(songs))
-
-
 def test_estimates_without_a_common_stem_are_an_error(songs: Path, tmp_path: Path):
     for song in ("First", "Second"):
         write(tmp_path / "estimates" / song / "piano.wav", noise(0))
-    with pytest.raises(InputError, match="nothing to score: expected references of"):
+    with pytest.raises(InputError, match="nothing to score: expected references of piano; the data set has bass"):
         evaluate_estimates(tmp_path / "estimates", open_dataset(songs))
 
 
@@ -100,9 +79,8 @@ def test_splits_do_not_need_to_be_repeated_in_the_estimates(songs: Path, tmp_pat
 
 
 def test_a_model_is_scored_through_the_separation_code(songs: Path, separator: Separator):
-    heard: list[Heard] = []
     tracks = open_dataset(songs)
-    found = evaluate_model(separator, tracks, subject="tiny", metrics=["sdr_global"], on_track=heard.append)
+    found = evaluate_model(separator, tracks, subject="tiny", metrics=["sdr_global"])
     assert [(row.track, row.stem) for row in found.rows] == [
         ("First", "drums"),
         ("First", "vocals"),
@@ -113,14 +91,10 @@ def test_a_model_is_scored_through_the_separation_code(songs: Path, separator: S
         "Second: has no drums, which is therefore not scored",
     )
     mixture = torch.from_numpy((noise(0) + noise(1) + noise(2)).T.astype(np.float32))
-    torch.testing.assert_close(heard[0].mixture, mixture)
-    expected = separate_waveform(separator, heard[0].mixture, sample_rate=RATE, options=SeparationOptions())
-    assert torch.equal(heard[0].estimates["vocals"], expected[1])
+    expected = separate_waveform(separator, mixture, sample_rate=RATE, options=SeparationOptions())
     reference = torch.from_numpy(sf.read(songs / "First" / "vocals.wav", dtype="float32")[0].T)
-    assert torch.equal(heard[0].references["vocals"], reference)
     score = sdr_global(estimate=expected[1:2], reference=reference[None])
-    assert found.rows[1].value == pytest.approx(score.item(), abs=1e-9)
-    assert [(h.number, h.num_tracks, len(h.scores)) for h in heard] == [(1, 2, 2), (2, 2, 1)]
+    assert found.rows[1].value == pytest.approx(score.item(), abs=1e-6)
     assert not separator.training
 
 
@@ -133,6 +107,13 @@ def test_a_model_whose_stems_no_track_has_is_an_error(songs: Path, separator: Se
 
 
 def test_an_unknown_metric_lists_the_known_ones(songs: Path, separator: Separator):
-    for metrics in (["sdr"], []):
-        with pytest.raises(UsageError, match="the metrics are sdr_global, si_sdr"):
+    for metrics, message in ((["sdr"], "unknown metric sdr"), ([], "no metric was named")):
+        with pytest.raises(UsageError, match=f"{message}; the metrics are sdr_global, si_sdr"):
             evaluate_model(separator, open_dataset(songs), metrics=metrics)
+
+
+def test_a_track_of_which_everything_is_silent_has_nothing_to_score(songs: Path, separator: Separator):
+    for stem in ("vocals", "drums"):
+        write(songs / "First" / f"{stem}.wav", np.zeros((SAMPLES, 2)))
+    with pytest.raises(InputError, match=r"nothing to score: the references of .* are silent throughout"):
+        evaluate_model(separator, open_dataset(songs)[:1])

@@ -13,7 +13,7 @@ import torch
 from stemtune.errors import OutputError, UsageError
 from stemtune.evaluation.pictures import draw_stems, log_spectrogram
 from stemtune.evaluation.report import render_report, save_picture, write_report
-from stemtune.evaluation.table import Evaluation, TrackScore
+from stemtune.evaluation.table import Evaluation, FrameScores, TrackScore
 from stemtune.types import StemSet
 
 EVALUATION = Evaluation(
@@ -50,6 +50,7 @@ def test_json_is_strict_and_complete(tmp_path: Path):
 
 def test_markdown_shows_the_mixture_beside_and_the_definition_below(tmp_path: Path):
     text = render_report(EVALUATION)
+    assert "Aggregated: mean over tracks (rule mdx)." in text
     assert "| sdr_global | vocals | 0.33 | -2.50 | +2.83 | 1 |" in text
     assert text.index("| sdr_global | (mean) |") < text.index("- `sdr_global`: 10 log10")
     assert "- a, b: something" in text
@@ -115,3 +116,42 @@ def test_without_matplotlib_the_message_says_what_to_install(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UsageError, match=r"pip install 'stemtune\[train\]'"):
         draw_stems(mixture=torch.zeros(1, 10), estimates=StemSet({"a": torch.zeros(1, 10)}), sample_rate=8000)
+
+
+def with_frames() -> Evaluation:
+    rows = tuple(TrackScore(track, "vocals", "sdr_bss_eval_v4", 1.0, 0.5) for track in ("a", "b"))
+    frames = (FrameScores("a", "vocals", "sdr_bss_eval_v4", (1.0, math.nan, 2.0), 1.0, 0.5),)
+    return Evaluation("kazoo", rows, frames=frames)
+
+
+def test_frames_are_a_table_of_their_own(tmp_path: Path):
+    write_report(with_frames(), tmp_path)
+    with (tmp_path / "frames.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["time_seconds"] for row in rows] == ["0.0", "0.5", "1.0"]
+    assert [row["value"] for row in rows] == ["1.0", "nan", "2.0"]
+
+
+def test_tables_can_be_parquet(tmp_path: Path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    paths = write_report(with_frames(), tmp_path, table_format="parquet")
+    assert [path.name for path in paths] == ["scores.parquet", "frames.parquet", "scores.json", "scores.md"]
+    table = parquet.read_table(tmp_path / "frames.parquet")
+    assert table.column("frame").to_pylist() == [0, 1, 2]
+    assert math.isnan(table.column("value").to_pylist()[1])
+    assert parquet.read_table(tmp_path / "scores.parquet").column_names[0] == "track"
+
+
+def test_without_pyarrow_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match=r"pip install 'stemtune\[report\]'"):
+        write_report(with_frames(), tmp_path, table_format="parquet")
+
+
+def test_another_rule_is_another_number_and_is_named():
+    rows = tuple(TrackScore(str(n), "vocals", "sdr_bss_eval_v4", value, 0.0) for n, value in enumerate((1.0, 2.0, 9.0)))
+    evaluation = Evaluation("kazoo", rows)
+    assert "2.00" in render_report(evaluation)
+    assert "median over frames, then median over tracks (rule museval)" in render_report(evaluation)
+    assert "4.00" in render_report(evaluation, rule="mdx")
+    assert "mean over tracks (rule mdx)" in render_report(evaluation, rule="mdx")

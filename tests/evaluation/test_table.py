@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from stemtune.evaluation.table import ALL_STEMS, Evaluation, TrackScore
+from stemtune.evaluation.table import ALL_STEMS, POOLED, Evaluation, SecondEnergies, TrackScore
 
 ROWS = (
     TrackScore("a", "vocals", "sdr_global", 4.0, -2.0),
@@ -42,3 +42,24 @@ def test_names_keep_their_order_and_every_metric_is_defined():
     assert evaluation.stems == ("vocals", "drums")
     assert list(evaluation.definitions()) == ["sdr_global", "si_sdr"]
     assert "MDX" in evaluation.definitions()["sdr_global"]
+
+
+def test_medians_skip_tracks_without_a_score_and_count_them_not():
+    rows = tuple(
+        TrackScore(track, stem, "sir_bss_eval_v4", value, math.nan)
+        for track, stem, value in (("a", "v", 1.0), ("b", "v", math.nan), ("c", "v", 3.0), ("a", "d", 10.0))
+    )
+    means = {mean.stem: mean for mean in Evaluation("m", rows).means()}
+    assert list(means) == ["v", "d", ALL_STEMS, POOLED]
+    assert (means["v"].value, means["v"].num_tracks) == (2.0, 2)
+    assert math.isnan(means["v"].mixture_baseline)
+    assert means[ALL_STEMS].value == 6.0
+    assert means[POOLED].value == 3.0
+
+
+def test_energies_of_seconds_give_the_ratio_of_any_passage():
+    energies = SecondEnergies("a", "v", (1.0, 9.0, 0.0, 0.0), (1.0, 0.0, 1.0, 0.0))
+    assert energies.ratio_db(0, 2) == 10.0
+    assert energies.ratio_db(1, 2) == math.inf
+    assert energies.ratio_db(2, 3) == -math.inf
+    assert math.isnan(energies.ratio_db(3, 4))

@@ -6,66 +6,130 @@ on whole tracks at the track's own sample rate and channel count, through the sa
 line. The mixture is the track's mixture file, or the sum of its stems. A stem that a track lacks, or that is silent
 throughout, is not scored there, and the table says so.
 
+Tracks are independent: processes share them, and each result is kept as soon as it is there, so that an evaluation
+that was killed goes on where it stopped, and one whose files or model have changed does again what has changed.
+
 References:
-    Mitsufuji et al., "Music Demixing Challenge 2021", 2022: whole tracks, mean over tracks.
+    Mitsufuji et al., "Music Demixing Challenge 2021", 2022: whole tracks, mean over tracks. Stoeter et al., "The 2018
+    signal separation evaluation campaign", 2018: frames of one second, medians.
 
 Deviations:
     The challenge scores tracks with a silent stem as its definition of the metric gives (a very negative number,
-    which would dominate the mean); here they do not count for that stem.
+    which would dominate the mean); museval refuses them. Here they do not count for that stem.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import multiprocessing
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from jaxtyping import Float
-from torch import Tensor
+import torch
 
-from stemtune.data.audio import probe
-from stemtune.data.datasets import open_dataset
-from stemtune.data.tracks import Track, load_mixture, load_stem, read_excerpt
-from stemtune.errors import InputError, UsageError
-from stemtune.evaluation.metrics import METRICS, mixture_baseline
-from stemtune.evaluation.table import Evaluation, TrackScore
+from stemtune.data.tracks import Track
+from stemtune.errors import InputError, StemtuneError
+from stemtune.evaluation.excerpts import middle_of
+from stemtune.evaluation.gathering import HeardWithTruth
+from stemtune.evaluation.measures import DEFAULT_METRICS
+from stemtune.evaluation.model_systems import LoadedSystem, ModelSystem
+from stemtune.evaluation.records import EvaluationRequest, TrackRecord, assemble, fingerprint_of
+from stemtune.evaluation.report import draw_excerpt, save_picture
+from stemtune.evaluation.report_store import RecordStore, file_name
+from stemtune.evaluation.scoring import score_track
+from stemtune.evaluation.systems import EstimatesSystem, System
+from stemtune.evaluation.table import Evaluation
 from stemtune.models.base import Separator
+from stemtune.separation.network import available_cores
 from stemtune.separation.options import SeparationOptions
-from stemtune.separation.stream import separate_waveform
-from stemtune.types import StemSet
 
-__all__ = ["Heard", "evaluate_estimates", "evaluate_model"]
+__all__ = ["TrackEvent", "evaluate", "evaluate_estimates", "evaluate_model"]
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A track as it was scored; handed to ``on_track`` for listening, pictures and progress.
+class TrackEvent:
+    """Something happened to a track.
 
     Attributes:
-        number: of the track, from 1.
-        num_tracks: of the data set.
-        mixture: ``channel time``.
-        estimates: of the stems that were scored, ``channel time`` each.
-        references: of the same stems.
-        scores: of this track.
+        kind: "progress" while it is being scored (in this process only), "done", or "kept" if an earlier run did it.
+        track: which.
+        seconds_done: how much of it was heard.
+        num_finished: how many tracks are finished.
+        num_tracks: of all.
     """
 
+    kind: Literal["progress", "done", "kept"]
     track: Track
-    number: int
+    seconds_done: float
+    num_finished: int
     num_tracks: int
-    mixture: Float[Tensor, "channel time"]
-    estimates: StemSet[Tensor]
-    references: StemSet[Tensor]
-    scores: tuple[TrackScore, ...]
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """Estimates of the wanted stems that exist, and what is to be noted about them."""
+PICTURE_SECONDS = 30.0  # more would be too narrow to read
 
-    estimates: dict[str, Tensor]
-    notes: tuple[str, ...] = ()
+OnEvent = Callable[[TrackEvent], None]
+_Finished = Generator[tuple[int, TrackRecord], None, None]
 
 
-_Estimator = Callable[[Track, Tensor, Sequence[str]], _Answer]
+def evaluate(
+    system: System,
+    tracks: Sequence[Track],
+    request: EvaluationRequest | None = None,
+    *,
+    folder: Path | None = None,
+    pictures: Path | None = None,
+    jobs: int = 1,
+    on_event: OnEvent | None = None,
+) -> Evaluation:
+    """Score a system on a data set.
+
+    Args:
+        system: what to evaluate, such as `stemtune.evaluation.subjects.open_system` finds.
+        tracks: with the references, such as `stemtune.data.datasets.open_dataset` returns.
+        request: what to measure; sdr_global and si_sdr beside the mixture's if None.
+        folder: where results are kept track by track; a second run does what is missing or stale. None: nowhere.
+        pictures: where a picture of each track goes, 30 seconds from its middle, estimates beside references.
+        jobs: how many processes share the tracks; the cores are divided among them.
+        on_event: is told how far it is, in this process.
+
+    Raises:
+        InputError: if no track has any of the system's stems, estimates are missing or do not fit, or a file cannot be
+            read.
+        UsageError: for an unknown metric.
+        OutputError: if results cannot be kept.
+    """
+    request = (request or EvaluationRequest()).checked()
+    system.check(tracks)
+    _require_common_stems(system, tracks)
+    store = RecordStore(folder) if folder is not None else None
+    planned = [(number, track, fingerprint_of(system, track, request)) for number, track in enumerate(tracks)]
+    records: dict[int, TrackRecord] = {}
+    todo: list[tuple[int, Track, str]] = []
+
+    def tell(kind: Literal["progress", "done", "kept"], track: Track, seconds: float) -> None:
+        if on_event:
+            on_event(TrackEvent(kind, track, seconds, len(records), len(tracks)))
+
+    for number, track, mark in planned:
+        kept = store.find(track.name, fingerprint=mark) if store else None
+        if kept is None or (pictures and not _picture_of(track, pictures).is_file()):
+            todo.append((number, track, mark))
+        else:
+            records[number] = kept
+            tell("kept", track, track.duration_seconds)
+    run = _in_processes if jobs > 1 and len(todo) > 1 else _one_by_one
+    for number, record in run(system, todo, request, pictures, jobs, tell):
+        if store:
+            store.keep(record)
+        records[number] = record
+        tell("done", tracks[number], tracks[number].duration_seconds)
+    ordered = [records[number] for number in range(len(tracks))]
+    evaluation = assemble(ordered, subject=system.name, notes=_notes(system, tracks))
+    if not evaluation.rows:
+        there = ", ".join(dict.fromkeys(stem for track in tracks for stem in track.stems))
+        raise InputError(f"nothing to score: the references of {there} are silent throughout")
+    return evaluation
 
 
 def evaluate_model(
@@ -73,167 +137,153 @@ def evaluate_model(
     tracks: Sequence[Track],
     *,
     subject: str = "model",
-    metrics: Sequence[str] = tuple(METRICS),
+    metrics: Sequence[str] = DEFAULT_METRICS,
     options: SeparationOptions | None = None,
-    on_track: Callable[[Heard], None] | None = None,
+    on_event: OnEvent | None = None,
 ) -> Evaluation:
-    """Separate every track and score the stems that both the model and the track have.
+    """Separate every track with a model that is in memory, and score the stems that both have.
 
     Args:
         separator: put into evaluation mode and left there.
         tracks: such as `stemtune.data.datasets.open_dataset` returns.
         subject: the model's name, for the table.
-        metrics: names out of `METRICS`.
+        metrics: names of measures.
         options: of the separation; its defaults if None.
-        on_track: called after each track that has something to score.
+        on_event: is told how far it is.
 
     Raises:
         InputError: if no track has any of the model's stems, or a file cannot be read.
         UsageError: for an unknown metric.
     """
-    separator.eval()
-
-    def separate(track: Track, mixture: Tensor, stems: Sequence[str]) -> _Answer:
-        answer = separate_waveform(
-            separator, mixture, sample_rate=track.sample_rate, options=options or SeparationOptions()
-        )
-        return _Answer({stem: answer[separator.stems.index(stem)] for stem in stems})
-
-    missing = _absent_everywhere(separator.stems, tracks)
-    notes = (f"no track has {', '.join(missing)}, which {subject} also estimates",) if missing else ()
-    return _evaluate(
-        separate, tracks, separator.stems, subject=subject, metrics=metrics, on_track=on_track, notes=notes
-    )
+    system = LoadedSystem(separator.eval(), subject, options or SeparationOptions())
+    return evaluate(system, tracks, EvaluationRequest(metrics=tuple(metrics)), on_event=on_event)
 
 
 def evaluate_estimates(
     folder: Path,
     tracks: Sequence[Track],
     *,
-    metrics: Sequence[str] = tuple(METRICS),
-    on_track: Callable[[Heard], None] | None = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    fit: bool = False,
+    on_event: OnEvent | None = None,
 ) -> Evaluation:
     """Score the files ``folder/TRACK/STEM.wav`` (or any other audio format), made by any tool.
-
-    An estimate at another rate is resampled, one of another length is cut or padded with silence, a mono one is
-    heard on all channels; the table notes each of these, since each may cost a few dB.
 
     Args:
         folder: of the estimates; its sub-folders have the names of the tracks.
         tracks: with the references.
-        metrics: names out of `METRICS`.
-        on_track: called after each track that has something to score.
+        metrics: names of measures.
+        fit: resample, cut, pad and duplicate channels where estimates do not fit, and note it, instead of refusing.
+        on_event: is told how far it is.
 
     Raises:
         InputError: if a track has no estimates, if nothing fits the references, or a file cannot be read.
         UsageError: for an unknown metric.
     """
-    estimated = {track.name: track for track in open_dataset(folder, layout="songs")}
-
-    def read(track: Track, _: Tensor, stems: Sequence[str]) -> _Answer:
-        own = estimated.get(track.name) or estimated.get(Path(track.name).name)
-        if own is None:
-            raise InputError(f"{folder} has no estimates of {track.name!r}: expected {folder / track.name}/STEM.wav")
-        present = [stem for stem in stems if stem in own.stems]
-        notes = tuple(
-            f"{track.name}: no estimate of {stem}, which is therefore not scored"
-            for stem in stems
-            if stem not in present
-        )
-        answers = {stem: _read_estimate(own.stems[stem], track, stem) for stem in present}
-        return _Answer(
-            {stem: samples for stem, (samples, _) in answers.items()},
-            notes + tuple(note for _, found in answers.values() for note in found),
-        )
-
-    stems = tuple(dict.fromkeys(stem for track in tracks for stem in track.stems))
-    return _evaluate(read, tracks, stems, subject=str(folder), metrics=metrics, on_track=on_track, notes=())
+    system = EstimatesSystem(folder, name=str(folder), fit=fit)
+    return evaluate(system, tracks, EvaluationRequest(metrics=tuple(metrics)), on_event=on_event)
 
 
-def _evaluate(
-    estimate: _Estimator,
-    tracks: Sequence[Track],
-    stems: Sequence[str],
-    *,
-    subject: str,
-    metrics: Sequence[str],
-    on_track: Callable[[Heard], None] | None,
-    notes: tuple[str, ...],
-) -> Evaluation:
-    unknown = [name for name in metrics if name not in METRICS]
-    if unknown or not metrics:
-        raise UsageError(f"unknown metric {', '.join(unknown) or '(none)'}; the metrics are {', '.join(METRICS)}")
-    absent_everywhere = _absent_everywhere(stems, tracks)
-    rows: list[TrackScore] = []
-    found = list(notes)
-    for number, track in enumerate(tracks, start=1):
-        references = {stem: load_stem(track, stem) for stem in stems if stem in track.stems}
-        silent = [stem for stem, samples in references.items() if _is_silent(samples)]
-        absent = [stem for stem in stems if stem not in references and stem not in absent_everywhere]
-        found += [f"{track.name}: {stem} is silent throughout, and therefore not scored" for stem in silent]
-        found += [f"{track.name}: has no {stem}, which is therefore not scored" for stem in absent]
-        mixture = load_mixture(track)
-        wanted = [stem for stem in references if stem not in silent]
-        if not wanted:
-            continue
-        answer = estimate(track, mixture, wanted)
-        found += answer.notes
-        if not answer.estimates:
-            continue
-        estimates = StemSet(answer.estimates)
-        truths = StemSet({stem: references[stem] for stem in estimates})
-        scores = tuple(_score(track, mixture, estimates, truths, metrics))
-        rows += scores
-        if on_track:
-            on_track(Heard(track, number, len(tracks), mixture, estimates, truths, scores))
-    if not rows:
-        there = ", ".join(dict.fromkeys(stem for track in tracks for stem in track.stems)) or "none"
-        raise InputError(f"nothing to score: expected references of {', '.join(stems)}; the data set has {there}")
-    return Evaluation(subject=subject, rows=tuple(rows), notes=tuple(found))
+def _one_by_one(
+    system: System,
+    todo: Sequence[tuple[int, Track, str]],
+    request: EvaluationRequest,
+    pictures: Path | None,
+    jobs: int,
+    tell: Callable[[Literal["progress"], Track, float], None],
+) -> _Finished:
+    del jobs
+    for number, track, mark in todo:
+
+        def on_progress(seconds: float, track: Track = track) -> None:
+            tell("progress", track, seconds)
+
+        yield number, _score(system, track, request, mark, pictures, on_progress)
+
+
+def _in_processes(
+    system: System,
+    todo: Sequence[tuple[int, Track, str]],
+    request: EvaluationRequest,
+    pictures: Path | None,
+    jobs: int,
+    tell: Callable[[Literal["progress"], Track, float], None],
+) -> _Finished:
+    """Spawned, since forking a process with threads may hang it; longest tracks first, so that none is left alone."""
+    del tell
+    workers = min(jobs, len(todo))
+    threads = max(1, available_cores() // workers)
+    if isinstance(system, ModelSystem):
+        options = system.options.model_copy(update={"threads": system.options.threads or threads})
+        system = ModelSystem(system.folder, system.name, options)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(threads,)) as pool:
+        order = sorted(todo, key=lambda item: -item[1].duration_seconds)
+        futures: dict[Future[TrackRecord], int] = {
+            pool.submit(_score, system, track, request, mark, pictures): number for number, track, mark in order
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise StemtuneError(
+                "a worker process died, perhaps for want of memory; finished tracks are kept where a folder was given: "
+                "start it again with fewer --jobs"
+            ) from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker(threads: int) -> None:
+    torch.set_num_threads(threads)
 
 
 def _score(
+    system: System,
     track: Track,
-    mixture: Tensor,
-    estimates: StemSet[Tensor],
-    references: StemSet[Tensor],
-    metrics: Sequence[str],
-) -> Iterator[TrackScore]:
-    for stem in references:
-        reference = references[stem].unsqueeze(0)
-        for name in metrics:
-            function = METRICS[name].function
-            value = function(estimate=estimates[stem].unsqueeze(0), reference=reference)
-            baseline = mixture_baseline(function, mixture=mixture, reference=reference)
-            yield TrackScore(track.name, stem, name, float(value[0]), float(baseline[0]))
+    request: EvaluationRequest,
+    mark: str,
+    pictures: Path | None,
+    on_progress: Callable[[float], None] | None = None,
+) -> TrackRecord:
+    keeper = middle_of(track, seconds=PICTURE_SECONDS)
+
+    def on_block(block: HeardWithTruth) -> None:
+        if pictures:
+            keeper.update(block)
+        if on_progress:
+            on_progress((block.start + block.mixture.shape[1]) / track.sample_rate)
+
+    record = score_track(system, track, request, fingerprint=mark, on_block=on_block)
+    if pictures:
+        excerpt = keeper.excerpt(tuple(record.energies))
+        if excerpt is not None:
+            rows = assemble([record], subject=system.name).rows
+            save_picture(draw_excerpt(excerpt, subject=system.name, scores=rows), _picture_of(track, pictures))
+    return record
 
 
-def _read_estimate(paths: tuple[Path, ...], track: Track, stem: str) -> tuple[Tensor, tuple[str, ...]]:
-    info = probe(paths[0])
-    notes: list[str] = []
-    if info.sample_rate != track.sample_rate:
-        notes.append(f"resampled from {info.sample_rate} to {track.sample_rate} Hz")
-    elif info.exact_length and info.num_samples != track.num_samples:
-        notes.append(
-            f"{'cut' if info.num_samples > track.num_samples else 'padded'} from {info.num_samples} to "
-            f"{track.num_samples} samples"
-        )
-    if info.num_channels != track.num_channels:
-        notes.append(f"{info.num_channels} channels were made {track.num_channels}")
-    samples = read_excerpt(
-        paths,
-        start_seconds=0.0,
-        num_samples=track.num_samples,
-        sample_rate=track.sample_rate,
-        channels=track.num_channels,
-    )
-    return samples, tuple(f"{track.name}: the estimate of {stem}: {note}" for note in notes)
+def _picture_of(track: Track, folder: Path) -> Path:
+    return folder / f"{file_name(track.name)}.png"
 
 
-def _is_silent(samples: Tensor) -> bool:
-    """Whether every channel is constant."""
-    return samples.numel() == 0 or bool((samples == samples[:, :1]).all())
+def _require_common_stems(system: System, tracks: Sequence[Track]) -> None:
+    if any(stem in system.stems(track) for track in tracks for stem in track.stems):
+        return
+    there = ", ".join(dict.fromkeys(stem for track in tracks for stem in track.stems)) or "none"
+    estimated = ", ".join(dict.fromkeys(stem for track in tracks for stem in system.stems(track))) or "none"
+    raise InputError(f"nothing to score: expected references of {estimated}; the data set has {there}")
 
 
-def _absent_everywhere(stems: Sequence[str], tracks: Sequence[Track]) -> list[str]:
-    return [stem for stem in stems if not any(stem in track.stems for track in tracks)]
+def _notes(system: System, tracks: Sequence[Track]) -> tuple[str, ...]:
+    """About stems that the system estimates and tracks lack."""
+    estimated = dict.fromkeys(stem for track in tracks for stem in system.stems(track))
+    nowhere = [stem for stem in estimated if not any(stem in track.stems or stem in track.silent for track in tracks)]
+    notes = [f"no track has {', '.join(nowhere)}, which {system.name} also estimates"] if nowhere else []
+    notes += [
+        f"{track.name}: has no {stem}, which is therefore not scored"
+        for track in tracks
+        for stem in estimated
+        if stem not in nowhere and stem not in track.stems and stem not in track.silent
+    ]
+    return tuple(notes)
