@@ -126,3 +126,63 @@ def test_a_song_is_as_wide_as_its_widest_stem(tmp_path: Path) -> None:
     (track,) = open_dataset(tmp_path)
     assert track.num_channels == 2
     assert load_mixture(track).shape[0] == 2
+
+
+def test_a_table_states_where_its_tracks_come_from(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        tone(tmp_path / f"{name}.wav")
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "type,path,group,licence,may_release\nvocals,a.wav,Asha,CC0-1.0,yes\ndrums,b.wav,,,\n", encoding="utf-8"
+    )
+    drums, vocals = open_dataset(table)
+    assert vocals.name == "vocals/a"
+    assert (vocals.origin.group, vocals.origin.licence, vocals.origin.may_release) == ("Asha", "CC0-1.0", True)
+    assert (drums.origin.group, drums.origin.licence, drums.origin.may_release) == (None, None, None)
+    table.write_text("stem,path,may_release\nvocals,a.wav,perhaps\n")
+    with pytest.raises(InputError, match="line 2: may_release is 'perhaps'; expected yes, no or nothing"):
+        open_dataset(table)
+    table.write_text("track,stem,path,split\ns,vocals,a.wav,train\ns,drums,b.wav,test\n")
+    with pytest.raises(InputError, match="line 3: s is in the split test, and in train by line 2; expected each track"):
+        open_dataset(table)
+
+
+def test_a_song_with_nothing_but_a_mixture_is_named(tmp_path: Path) -> None:
+    tone(tmp_path / "whole" / "vocals.wav")
+    tone(tmp_path / "bare" / "mixture.wav")
+    with pytest.raises(InputError, match=r"bare/mixture.wav: expected a file for at least one stem beside the mixture"):
+        open_dataset(tmp_path)
+    assert [track.name for track in open_dataset(tmp_path, on_error="skip")] == ["whole"]
+
+
+def test_a_missing_or_damaged_stem_is_an_error_unless_it_is_to_be_kept(tmp_path: Path) -> None:
+    tone(tmp_path / "song" / "bass.wav")
+    tone(tmp_path / "song" / "vocals.wav").write_bytes(b"RIFF")
+    with pytest.raises(InputError, match=r"song/vocals.wav"):
+        open_dataset(tmp_path)
+    with pytest.raises(InputError, match=r"no track found: .*song/vocals.wav"):
+        open_dataset(tmp_path, on_error="skip")
+    (track,) = open_dataset(tmp_path, on_error="keep")
+    assert set(track.stems) == {"bass", "vocals"}
+
+
+def test_layouts_that_do_not_exist_or_do_not_fit(tmp_path: Path) -> None:
+    tone(tmp_path / "song" / "vocals.wav")
+    with pytest.raises(UsageError, match=r"is a folder, where the layout csv expects a table"):
+        open_dataset(tmp_path, layout="csv")
+
+
+def test_a_mapping_is_not_looked_for_where_a_layout_is_given(tmp_path: Path) -> None:
+    tone(tmp_path / "song" / "Vocals (DI).wav")
+    (tmp_path / "stemtune-dataset.yaml").write_text(
+        'name: x\nfiles: "{track}/{stem}.wav"\nstems: {vocals: Vocals*}\n', encoding="utf-8"
+    )
+    assert open_dataset(tmp_path)[0].stems.names == ("vocals",)
+    assert open_dataset(tmp_path, layout="songs")[0].stems.names == ("vocals (di)",)
+
+
+def test_the_only_stem_of_an_unlabelled_song_is_its_mixture(tmp_path: Path) -> None:
+    tone(tmp_path / "album" / "song.wav")
+    (track,) = open_dataset(tmp_path, layout="unlabelled")
+    assert (track.name, track.stems.names, track.is_labelled) == ("album/song", ("mixture",), False)
+    torch.testing.assert_close(load_mixture(track), load_stem(track, "mixture"))

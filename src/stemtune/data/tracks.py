@@ -56,8 +56,8 @@ class Track:
         name: unique within its data set.
         stems: the audio files of each stem; ``FILE#2`` is audio stream 2 of a file.
         mixture: the file of the mixture, if there is one.
-        sample_rate: in Hz, of the first file.
-        num_samples: the length of the first file, at ``sample_rate``.
+        sample_rate: in Hz, of the mixture, or of most stems if there is no mixture file.
+        num_samples: the length of the same file; of the longest where files may differ.
         num_channels: of the mixture; of the widest stem if there is no mixture file.
         silent: stems that the track lacks because they are silent in it. A stem that is neither here nor in ``stems``
             is not known: another stem may contain it.

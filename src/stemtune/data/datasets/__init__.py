@@ -64,7 +64,7 @@ def open_dataset(
     scan = scan_dataset(path, split=split, layout=layout, mapping=mapping, stems=stems)
     if scan.problems and on_error == "raise":
         first, *others = scan.problems
-        more = f" (and {len(others)} more problems; `stemtune data check` lists them)" if others else ""
+        more = f" (and {len(others)} more; `stemtune data check` lists them)" if others else ""
         raise InputError(first.message + more)
     tracks = scan.tracks if on_error == "keep" else scan.sound_tracks
     if not tracks:

@@ -54,7 +54,7 @@ def _open(draft: Draft) -> Opened:
             problems.append(Problem("unreadable", draft.name, stem_of.get(path, "mixture"), str(error)))
     if not infos:
         return Opened(None, tuple(problems))
-    first = next(iter(infos.values()))
+    first = infos[draft.mixture] if draft.mixture in infos else _most_alike(list(infos.values()))
     try:
         lengths = {path: _num_samples(info) for path, info in infos.items() if draft.is_ragged or info is first}
     except InputError as error:
@@ -97,10 +97,20 @@ def _num_samples(info: AudioInfo) -> int:
         return sum(block.shape[1] for block in reader.blocks(1 << 16))
 
 
+def _most_alike(infos: Sequence[AudioInfo]) -> AudioInfo:
+    """The first of those files with which most others agree; so the odd one is blamed, not the many."""
+    return max(infos, key=lambda info: sum(not _differ(info, other) for other in infos))
+
+
+def _differ(info: AudioInfo, other: AudioInfo) -> bool:
+    apart = abs(info.duration_seconds - other.duration_seconds)
+    return info.sample_rate != other.sample_rate or apart > LENGTH_TOLERANCE_SECONDS
+
+
 def _disagreements(
     draft: Draft, first: AudioInfo, infos: dict[Path, AudioInfo], stem_of: dict[Path, str]
 ) -> Iterator[Problem]:
-    """Files of another rate or length than the first."""
+    """Files of another rate or length than the first, to which all are compared."""
     for path, info in infos.items():
         stem = stem_of.get(path, "mixture")
         if info.sample_rate != first.sample_rate:

@@ -103,8 +103,9 @@ def _sort_song(description: Description, song: Song, problems: list[Problem]) ->
         stem = _stem_of(description, rules, song, file, problems)
         if stem == MIXTURE and description.role != "unlabelled":
             if mixture is not None:
-                raise InputError(f"{file.path}: a second mixture of {song.name!r}, beside {mixture}; remove one")
-            mixture = file.path
+                message = f"{file.path}: a second mixture of {song.name!r}, beside {mixture}; expected one: remove one"
+                problems.append(Problem("two_files", song.name, MIXTURE, message))
+            mixture = mixture or file.path
         elif stem is not None:
             stems[stem] = (*stems.get(stem, ()), file.path)
             partial |= {stem for label in file.labels if label in song.partial}
