@@ -1,151 +1,137 @@
 """Mixing: training examples made out of stems, on the fly, without any state.
 
-*Coherent*: all stems of one song at one time, played at one speed. *Incoherent*: every stem from a recording of its
-own. An example depends on (seed, step, position) and on nothing else, so training can stop and go on anywhere:
+*Coherent*: all stems of one song at one time, with one speed, pitch and stretch (`coherent`). *Incoherent*: every stem
+from a recording of its own, at a time of its own (`incoherent`). An example depends on (seed, step, position) and on
+nothing else, so training can stop and go on anywhere:
 
     example(seed, step, position) = augment(draw(generator(seed, step, position))).
 
+Stems are *named* (every example has the same ones, silent where a song lacks one), or *anonymous*: ``stems="any"``
+takes whatever stems each corpus has, in the order of their names, and fills up with silence to ``max_stems``.
+
 References:
     Bugler, Pardo and Seetharaman, 2021 (section 3.3): coherent and incoherent mixing. Uhlich et al., 2017.
+    Defossez, Usunier, Bottou and Bach, 2019 (section 6.1): remixing within groups of four.
+    Salamon et al., Scaper 1.6.5: stems at a drawn difference from a reference loudness.
 
 Deviations:
     Levels are by default those of the stems times a drawn gain; the paper does not say whether it redraws them.
+    Remixing takes groups of consecutive positions, whichever batch they end up in; an incoherent example is mixed of
+    strangers already, and is left alone.
+    Scaper lifts what is below -70 LUFS as if it were at -70 LUFS; here it stays as it is.
 """
 
-import math
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 
-from stemtune.config import Config
 from stemtune.data import augment
-from stemtune.data.augment import AugmentationConfig
-from stemtune.data.segments import Corpus, Pool, draw_start, level_db, open_corpora, read_active
-from stemtune.data.tracks import read_excerpt
+from stemtune.data.chance import Chance, Purpose
+from stemtune.data.coherent import draw_excerpt, read_part
+from stemtune.data.excerpts import ExcerptReader
+from stemtune.data.incoherent import draw_sources
+from stemtune.data.mixing_config import Loudness, MixingConfig
+from stemtune.data.segments import open_corpora
+from stemtune.data.stock import anonymous_stock, check_lengths, check_sounds, named_stock
 from stemtune.errors import InputError
+from stemtune.signal.loudness import SILENCE_LUFS, integrated_loudness
 
-__all__ = ["Mixer", "MixingConfig"]
-
-
-class MixingConfig(Config["Mixer"]):
-    """What a model hears while it learns."""
-
-    corpora: tuple[Corpus, ...] = Field(min_length=1)
-    stems: tuple[str, ...] = Field(min_length=1)
-    sample_rate: int = Field(default=44100, ge=8000)
-    channels: int = Field(default=2, ge=1)
-    segment_seconds: float = Field(default=6.0, gt=0)
-    coherent_probability: float = Field(default=0.5, ge=0, le=1)
-    absent_probability: float = Field(
-        default=0.0, ge=0, lt=1, description="of a stem being left out of an incoherent mixture"
-    )
-    min_level_db: float = Field(default=-60.0, description="segments below this are drawn again")
-    tries: int = Field(default=4, ge=1)
-    levels_db: tuple[float, float] | None = Field(
-        default=None,
-        description="root mean square (dBFS) to which the segments of incoherent mixtures are brought, uniform; "
-        "None leaves them as recorded",
-    )
-    mono_probability: float = Field(default=0.0, ge=0, le=1, description="of averaging the channels of an example")
-    augmentation: AugmentationConfig = Field(default_factory=AugmentationConfig)
-
-    def build(self) -> "Mixer":
-        """Open the corpora."""
-        return Mixer(self)
+__all__ = ["Loudness", "Mixer", "MixingConfig"]
 
 
 class Mixer:
     """Draws examples; see `example`.
 
+    Args:
+        config: what to draw.
+        decoded: a folder for decoded copies of compressed files, which make reading faster and change nothing.
+
     Raises:
-        InputError: (constructor) if some stem is in none of the corpora, or no song for coherent mixing exists.
+        InputError: (constructor) if a corpus is empty, if some stem is in none of the corpora or silent in all of
+            them, or if no song for coherent mixing exists.
+        ConfigError: (constructor) if segments are longer than any recording, or something needs a missing library.
     """
 
-    def __init__(self, config: MixingConfig) -> None:
+    def __init__(self, config: MixingConfig, *, decoded: Path | None = None) -> None:
+        augment.check(config.augmentation, channels=config.channels)
         self.config = config
-        self.num_samples = round(config.segment_seconds * config.sample_rate)
+        self._reader = ExcerptReader(sample_rate=config.sample_rate, channels=config.channels, decoded=decoded)
         opened = open_corpora(config.corpora)
-        self._pools: dict[str, Pool] = {}
-        for stem in config.stems:
-            having = [(corpus, [t for t in tracks if stem in t.stems]) for corpus, tracks in opened]
-            having = [(corpus, tracks) for corpus, tracks in having if tracks]
-            if not having:
-                found = sorted({name for _, tracks in opened for track in tracks for name in track.stems})
-                raise InputError(f"no corpus has a stem {stem!r}; the stems found are: {', '.join(found)}")
-            self._pools[stem] = Pool.of(having)
-        songs = [(c, [t for t in tracks if len(set(t.stems) & set(config.stems)) > 1]) for c, tracks in opened]
-        songs = [(corpus, tracks) for corpus, tracks in songs if tracks]
-        self._songs = Pool.of(songs) if songs else None
-        if config.coherent_probability > 0 and self._songs is None:
+        self._stock = anonymous_stock(opened) if isinstance(config.stems, str) else named_stock(opened, config.stems)
+        if config.coherent_probability > 0 and self._stock.songs is None:
             raise InputError(
                 "coherent mixing needs songs with at least two of the stems, and the corpora have none; "
                 "set coherent_probability to 0 or add songs"
             )
+        check_lengths(
+            self._stock,
+            segment_seconds=config.segment_seconds,
+            coherent=config.coherent_probability > 0,
+            incoherent=config.coherent_probability < 1,
+        )
+        check_sounds(self._stock, self._reader)
 
     def example(self, *, seed: int, step: int, position: int) -> Float[Tensor, "stem channel time"]:
         """The sources of one example; their sum is its mixture."""
-        generator = np.random.default_rng((seed, step, position))
-        mono, coherent = generator.random(2) < (self.config.mono_probability, self.config.coherent_probability)
-        songs = self._songs if coherent else None
-        sources = self._coherent(songs, generator) if songs else self._incoherent(generator)
-        return sources.mean(dim=1, keepdim=True).expand_as(sources).contiguous() if mono else sources
-
-    def _coherent(self, songs: Pool, generator: np.random.Generator) -> Float[Tensor, "stem channel time"]:
         config = self.config
-        track = songs.draw(generator)
-        drawn = [augment.draw(config.augmentation, generator) for _ in config.stems]
-        speed = drawn[0].speed
-        needed = math.ceil(self.num_samples * speed)
-        start = draw_start(track, generator, duration_seconds=needed / config.sample_rate)
-        sources: list[Tensor] = []
-        for stem, augmentation in zip(config.stems, drawn, strict=True):
-            if stem not in track.stems:
-                sources.append(torch.zeros(config.channels, self.num_samples))
-                continue
-            samples = read_excerpt(
-                track.stems[stem],
-                start_seconds=start,
-                num_samples=needed,
-                sample_rate=config.sample_rate,
-                channels=config.channels,
-            )
-            together = augment.at_speed(augmentation, speed)
-            sources.append(
-                augment.apply(together, samples, num_samples=self.num_samples, sample_rate=config.sample_rate)
-            )
-        return torch.stack(sources)
+        chance = Chance(seed, step, position)
+        is_mono, is_coherent = self._kind(chance)
+        sources = torch.empty(len(config.stem_names), config.channels, config.num_samples)
+        if not is_coherent:
+            self._fill_incoherent(sources, chance)
+        elif config.remix_group == 1:
+            self._fill_coherent(sources, range(len(sources)), chance)
+        else:
+            for slot in range(len(sources)):
+                partner = Chance(seed, step, self._partner(seed, step, position, slot))
+                self._kind(partner)
+                self._fill_coherent(sources, (slot,), partner)
+        return sources.mean(dim=1, keepdim=True).expand_as(sources).contiguous() if is_mono else sources
 
-    def _incoherent(self, generator: np.random.Generator) -> Float[Tensor, "stem channel time"]:
-        config = self.config
-        absent = generator.random(len(config.stems)) < config.absent_probability
-        if absent.all():
-            absent[int(generator.integers(len(absent)))] = False
-        sources: list[Tensor] = []
-        for stem, missing in zip(config.stems, absent, strict=True):
-            if missing:
-                sources.append(torch.zeros(config.channels, self.num_samples))
-                continue
-            augmentation = augment.draw(config.augmentation, generator)
-            samples = read_active(
-                self._pools[stem].draw(generator),
-                stem,
-                generator,
-                num_samples=math.ceil(self.num_samples * augmentation.speed),
-                sample_rate=config.sample_rate,
-                channels=config.channels,
-                min_level_db=config.min_level_db,
-                tries=config.tries,
-            )
-            source = augment.apply(augmentation, samples, num_samples=self.num_samples, sample_rate=config.sample_rate)
-            sources.append(self._levelled(source, float(generator.random())))
-        return torch.stack(sources)
+    def _kind(self, chance: Chance) -> tuple[bool, bool]:
+        """Whether an example is mono, and whether it is coherent: what is drawn first."""
+        mono, coherent = chance.main.random(2) < (self.config.mono_probability, self.config.coherent_probability)
+        return bool(mono), bool(coherent)
 
-    def _levelled(self, source: Float[Tensor, "channel time"], drawn: float) -> Float[Tensor, "channel time"]:
-        """Bring a source to its drawn level; what is nearly silent stays so."""
-        if self.config.levels_db is None or (level := level_db(source)) < self.config.min_level_db:
+    def _partner(self, seed: int, step: int, position: int, slot: int) -> int:
+        """The position of the group's member from which a coherent example takes a source."""
+        first = position - position % self.config.remix_group
+        group = range(first, first + self.config.remix_group)
+        members = [member for member in group if self._kind(Chance(seed, step, member))[1]]
+        order = Chance(seed, step, first).side(Purpose.REMIX, slot).permutation(len(members))
+        return members[int(order[members.index(position)])]
+
+    def _fill_coherent(self, sources: Float[Tensor, "stem channel time"], slots: Sequence[int], chance: Chance) -> None:
+        if self._stock.songs is None:
+            raise ValueError("a coherent example was asked for, and there are no songs")
+        excerpt = draw_excerpt(self.config, self._stock.songs, self._reader, chance)
+        for slot in slots:
+            source, part = sources[slot], excerpt.parts[slot]
+            if part is None:
+                source.zero_()
+                continue
+            made = read_part(self.config, self._reader, excerpt, part, out=source)
+            made = self._at_loudness(made, chance, slot)
+            if made is not source:
+                source.copy_(made)
+
+    def _fill_incoherent(self, sources: Float[Tensor, "stem channel time"], chance: Chance) -> None:
+        for slot, made in enumerate(draw_sources(self.config, self._stock, self._reader, chance)):
+            if made is None:
+                sources[slot].zero_()
+            else:
+                sources[slot].copy_(self._at_loudness(made, chance, slot))
+
+    def _at_loudness(
+        self, source: Float[Tensor, "channel time"], chance: Chance, slot: int
+    ) -> Float[Tensor, "channel time"]:
+        """Bring a source to its drawn loudness, if any; what is nearly silent stays so."""
+        if self.config.loudness is None:
             return source
-        low, high = self.config.levels_db
-        return source * 10 ** ((low + (high - low) * drawn - level) / 20)
+        low, high = self.config.loudness.snr_db
+        wanted = self.config.loudness.reference_lufs + float(chance.side(Purpose.LEVEL, slot).uniform(low, high))
+        loudness = integrated_loudness(source, sample_rate=self.config.sample_rate)
+        return source if loudness <= SILENCE_LUFS else source * 10 ** ((wanted - loudness) / 20)

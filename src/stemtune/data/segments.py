@@ -7,20 +7,25 @@ silent for long stretches of real songs, so a start whose segment stays below a 
 """
 
 import fnmatch
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from stemtune.config import Frozen
 from stemtune.data.datasets import Layout, open_dataset
-from stemtune.data.tracks import Track, read_excerpt
-from stemtune.errors import InputError
+from stemtune.data.excerpts import ExcerptReader
+from stemtune.data.tracks import Track
+from stemtune.errors import ConfigError, InputError
+from stemtune.types import StemSet
 
-__all__ = ["Corpus", "Pool", "open_corpora", "read_active"]
+__all__ = ["Corpus", "Pool", "draw_start", "level_db", "open_corpora", "read_active", "rename_stems"]
 
 
 class Corpus(Frozen):
@@ -30,6 +35,11 @@ class Corpus(Frozen):
     split: str | None = None
     layout: Layout | None = None
     pattern: str = Field(default="*", description="shell pattern that the names of the tracks must match")
+    mapping: dict[str, str | None] | str | None = Field(
+        default=None,
+        description='new names of stems, such as {"guitar": "other"}: what gets the same name is added, what gets none '
+        "(null) is left out, what is not named stays; or a mapping file, see `stemtune.data.datasets.open_dataset`",
+    )
     weight: float = Field(default=1.0, gt=0, description="relative share of the draws, for each stem that it has")
 
 
@@ -53,52 +63,95 @@ class Pool:
         total = sum(weights)
         return Pool(tuple(tracks), tuple(weight / total for weight in weights))
 
+    @cached_property
+    def _cumulative(self) -> NDArray[np.float64]:
+        cumulative = np.cumsum(self.probabilities)
+        return cumulative / cumulative[-1]
+
     def draw(self, generator: np.random.Generator) -> Track:
-        """One track."""
-        return self.tracks[int(generator.choice(len(self.tracks), p=self.probabilities))]
+        """One track; takes one random value."""
+        return self.tracks[int(np.searchsorted(self._cumulative, generator.random(), side="right"))]
+
+    @property
+    def longest_seconds(self) -> float:
+        """How long its longest track is."""
+        return max(track.duration_seconds for track in self.tracks)
 
 
 def open_corpora(corpora: Sequence[Corpus]) -> tuple[tuple[Corpus, tuple[Track, ...]], ...]:
-    """The tracks of each corpus whose names match its pattern.
+    """The tracks of each corpus whose names match its pattern, with their stems as the corpus names them.
 
     Raises:
         InputError: if a corpus has no such track.
+        ConfigError: if a mapping names a stem that none of them has.
     """
     opened: list[tuple[Corpus, tuple[Track, ...]]] = []
     for corpus in corpora:
-        everything = open_dataset(corpus.path, split=corpus.split, layout=corpus.layout)
+        names = corpus.mapping if isinstance(corpus.mapping, dict) else None
+        file = corpus.mapping if isinstance(corpus.mapping, str) else None
+        everything = open_dataset(corpus.path, split=corpus.split, layout=corpus.layout, mapping=file)
         tracks = tuple(track for track in everything if fnmatch.fnmatch(track.name, corpus.pattern))
         if not tracks:
             raise InputError(
                 f"{corpus.path}: none of its {len(everything)} tracks matches {corpus.pattern!r}; "
                 f"they are named like {everything[0].name!r}"
             )
-        opened.append((corpus, tracks))
+        opened.append((corpus, rename_stems(tracks, names, origin=corpus.path) if names else tracks))
     return tuple(opened)
 
 
+def rename_stems(tracks: Sequence[Track], mapping: Mapping[str, str | None], *, origin: str) -> tuple[Track, ...]:
+    """The same tracks with other names for some stems; stems of the same name are added, those without are left out.
+
+    A stem that nobody took apart, ``bass+other``, gets a name of its own again: that of its parts if they share one.
+
+    Raises:
+        ConfigError: if the mapping names a stem that none of the tracks has, or leaves nothing.
+    """
+    there = {part for track in tracks for stem in track.stems for part in (stem, *stem.split("+"))}
+    if unknown := [stem for stem in mapping if stem not in there]:
+        raise ConfigError(
+            f"{origin}: the mapping names a stem {unknown[0]!r} that no track has; the stems are: "
+            f"{', '.join(sorted(there))}"
+        )
+    renamed = [_rename(track, mapping) for track in tracks]
+    if not any(renamed):
+        raise ConfigError(f"{origin}: the mapping leaves no stem of {', '.join(sorted(there))}; give one a name")
+    return tuple(track for track in renamed if track is not None)
+
+
+def _rename(track: Track, mapping: Mapping[str, str | None]) -> Track | None:
+    stems: dict[str, tuple[Path, ...]] = {}
+    for old, paths in track.stems.items():
+        new = mapping[old] if old in mapping else _joined({mapping.get(part, part) for part in old.split("+")})
+        if new is not None:
+            stems[new] = (*stems.get(new, ()), *paths)
+    if not stems:
+        return None
+    is_all = sum(map(len, stems.values())) == sum(map(len, track.stems.values()))
+    return replace(track, stems=StemSet(stems), mixture=track.mixture if is_all else None)
+
+
+def _joined(names: set[str | None]) -> str | None:
+    """One name for what is not taken apart; none if a part of it is to be left out."""
+    return None if None in names else "+".join(sorted(name for name in names if name))
+
+
 def read_active(
+    reader: ExcerptReader,
     track: Track,
     stem: str,
     generator: np.random.Generator,
     *,
     num_samples: int,
-    sample_rate: int,
-    channels: int,
     min_level_db: float,
     tries: int,
 ) -> Float[Tensor, "channel time"]:
     """A random segment of one stem, the loudest of up to ``tries`` draws if all stay below ``min_level_db``."""
     best: tuple[float, Tensor] | None = None
     for _ in range(tries):
-        start = draw_start(track, generator, duration_seconds=num_samples / sample_rate)
-        samples = read_excerpt(
-            track.stems[stem],
-            start_seconds=start,
-            num_samples=num_samples,
-            sample_rate=sample_rate,
-            channels=channels,
-        )
+        start = draw_start(track, generator, duration_seconds=num_samples / reader.sample_rate)
+        samples = reader.read(track.stems[stem], start_seconds=start, num_samples=num_samples)
         level = level_db(samples)
         if best is None or level > best[0]:
             best = (level, samples)

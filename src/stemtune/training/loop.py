@@ -120,7 +120,7 @@ class PhaseRun:
         if self.state.finished:
             return
         phase = self.phase
-        held_out = open_validation(phase.validation, stems=phase.data.stems) if phase.validation else ()
+        held_out = open_validation(phase.validation, stems=self.network.stems) if phase.validation else ()
         forward = cast("nn.Module", self.accelerator.prepare(self.network))
         optimiser = cast("torch.optim.Optimizer", self.accelerator.prepare(self._optimiser))
         batches = iter(cast("DataLoader[Tensor]", self.accelerator.prepare(self._loader())))
@@ -189,7 +189,7 @@ class PhaseRun:
         optimiser.zero_grad()
         loss, parts = 0.0, dict[str, float]()
         for part in range(phase.accumulate_steps):
-            batch = collate(next_batch(batches), stems=phase.data.stems, sample_rate=phase.data.sample_rate)
+            batch = collate(next_batch(batches), stems=phase.data.stem_names, sample_rate=phase.data.sample_rate)
             torch.manual_seed(mix_seed(self._seed, self.state.step, part))  # after loading, which may draw as well
             with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=phase.precision == "bfloat16"):
                 answer = forward(batch.mixture)

@@ -1,0 +1,57 @@
+"""Rooms and curves: a stem in other surroundings and through another equaliser, without any delay.
+
+    room:       y = x + x * noise(t) exp(-6.91 t / T)          (T: seconds to decay by 60 dB)
+    equaliser:  Y(f) = X(f) 10^(g(f) / 20),  g a sum of cosines over log-frequency
+
+References:
+    None; both are the simplest that vary what recordings vary in.
+
+Deviations:
+    None known.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["CURVE_TERMS", "Room", "equalise", "reverberate"]
+
+CURVE_TERMS = 5  # the finest has a period of less than three octaves
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room made of decaying noise: its decay by 60 dB, its level relative to the direct sound, its seed."""
+
+    decay_seconds: float
+    level_db: float
+    seed: int
+
+
+def reverberate(
+    samples: Float[Tensor, "channel time"], room: Room, *, sample_rate: int
+) -> Float[Tensor, "channel time"]:
+    """Add decaying noise, different in each channel, convolved with the sound; the direct sound stays as it is."""
+    length = min(samples.shape[1], round(room.decay_seconds * sample_rate))
+    noise = np.random.default_rng(room.seed).standard_normal((samples.shape[0], length))
+    tail = noise * np.exp(-6.91 * np.arange(length) / length)
+    tail *= 10 ** (room.level_db / 20) / np.sqrt(np.sum(tail**2, axis=1, keepdims=True) + 1e-12)
+    size = 1 << (samples.shape[1] + length - 1).bit_length()
+    wet = np.fft.irfft(np.fft.rfft(samples.numpy(), n=size) * np.fft.rfft(tail, n=size), n=size)
+    return samples + torch.from_numpy(wet[:, : samples.shape[1]].astype(np.float32))
+
+
+def equalise(
+    samples: Float[Tensor, "channel time"], curve_db: tuple[float, ...], *, sample_rate: int
+) -> Float[Tensor, "channel time"]:
+    """Shape the spectrum by a sum of cosines over log-frequency, 50 Hz to 10 kHz."""
+    waveforms = samples.numpy()
+    frequencies = np.fft.rfftfreq(waveforms.shape[1], 1 / sample_rate).clip(50.0, 10_000.0)
+    place = np.log(frequencies / 50.0) / math.log(200.0)
+    gain_db = sum(term * math.sqrt(2) * np.cos(math.pi * (i + 1) * place) for i, term in enumerate(curve_db))
+    shaped = np.fft.irfft(np.fft.rfft(waveforms) * 10 ** (gain_db / 20), n=waveforms.shape[1])
+    return torch.from_numpy(shaped.astype(np.float32))
