@@ -14,6 +14,7 @@ from stemtune.config import fingerprint, parse
 from stemtune.models import SEPARATORS, Separator, SeparatorConfig, parse_separator_config
 from stemtune.models.bandnet import BandNetConfig
 from stemtune.models.chimeranet import ChimeraNetConfig
+from stemtune.models.demucs import DemucsConfig
 from stemtune.models.vqvae import UnmixConfig, VQVAEConfig
 from stemtune.models.xumx import XUMXConfig
 
@@ -35,6 +36,11 @@ CODEC = {"stages": 2, "width": 6, "blocks": 2, "quantiser": {"num_codes": 12, "f
 SMALL["vqvae"] = parse(VQVAEConfig, {"codec": CODEC})
 SMALL["unmix"] = parse(UnmixConfig, {"codec": CODEC, "stems": ("vocals", "drums")})
 SMALL["unmix, mask"] = parse(UnmixConfig, {"codec": CODEC, "stems": ("vocals", "drums"), "refine": "mask"})
+SMALL["demucs"] = DemucsConfig(width=6, depth=3)
+SMALL["demucs, as released, mono"] = DemucsConfig(
+    width=6, depth=3, channels=1, skip="add", bottom_relu=False, rescaling="initial", resample=True
+)
+SMALL["demucs, ablated"] = DemucsConfig(width=6, depth=2, glu=False, lstm_layers=0, rescaling="none")
 NUM_PARAMETERS = {
     "xumx": 42_024,
     "xumx, mono": 14_768,
@@ -43,6 +49,9 @@ NUM_PARAMETERS = {
     "chimeranet": 7_784,
     "bandnet": 11_552,
     "bandnet, mono": 5_792,
+    "demucs": 38_306,
+    "demucs, as released, mono": 37_264,
+    "demucs, ablated": 2_798,
     "vqvae": 1_910,
     "unmix": 3_820,
     "unmix, mask": 3_820,

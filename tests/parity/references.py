@@ -57,6 +57,24 @@ def jukebox() -> SimpleNamespace:
         )
 
 
+def demucs() -> Any:
+    """demucs' Demucs class."""
+    quantisers = ModuleType("diffq")
+    quantisers.__dict__.update({"UniformQuantizer": None, "DiffQuantizer": None})
+    with _importing(quantisers):
+        return importlib.import_module("demucs.model").Demucs
+
+
+def torchvggish() -> SimpleNamespace:
+    """torchvggish's network and its front end."""
+    with _importing(ModuleType("resampy")):
+        network = importlib.import_module("torchvggish.torchvggish")
+        front_end = importlib.import_module("torchvggish.vggish_input")
+        return SimpleNamespace(
+            VGG=network.VGG, make_layers=network.make_layers, examples=front_end.waveform_to_examples
+        )
+
+
 def randomise(module: nn.Module, seed: int) -> None:
     """Random weights, statistics, means and scales, as if the module had been trained."""
     generator = torch.Generator().manual_seed(seed)
@@ -88,6 +106,6 @@ def _importing(*stand_ins: ModuleType) -> Iterator[None]:
     finally:
         sys.path.remove(str(FOLDER))
         for name in set(sys.modules) - set(before):
-            if name.split(".")[0] in {"asteroid", "openunmix", "torchaudio"}:
+            if name.split(".")[0] in {"asteroid", "demucs", "diffq", "julius", "openunmix", "torchaudio"}:
                 del sys.modules[name]
         sys.modules.update(before)

@@ -89,6 +89,7 @@ def info(
         "`stemtune models import --from open-unmix --name voice --target vocals=best.pth`\n\n"
         "`stemtune models import --from asteroid-xumx --name xumx xumx.pth --licence CC-BY-NC-SA-4.0`\n\n"
         "`stemtune models import --from nussl-chimera --name voice --stem accompaniment --stem vocals best.pth`\n\n"
+        "`stemtune models import --from demucs-v2 --name demucs demucs-e07c671f.th` — releases 2 and 3 of Demucs\n\n"
         "`stemtune models import --from stemtune --name tabla tabla.zip` — what `models export` wrote"
     ),
 )
@@ -98,7 +99,7 @@ def import_model(
     ] = None,
     *,
     source: Annotated[
-        Literal["open-unmix", "asteroid-xumx", "nussl-chimera", "stemtune"],
+        Literal["open-unmix", "asteroid-xumx", "nussl-chimera", "demucs-v1", "demucs-v2", "stemtune"],
         typer.Option("--from", help="Which tool wrote it.", show_default=False),
     ],
     name: Annotated[str, typer.Option("--name", "-n", help="What to call the model.", show_default=False)],
@@ -107,7 +108,8 @@ def import_model(
         typer.Option("--target", metavar="STEM=PATH", help="One target's checkpoint; may be repeated."),
     ] = None,
     stem: Annotated[
-        list[str] | None, typer.Option("--stem", help="A stem's name, for nussl-chimera, in order; may be repeated.")
+        list[str] | None,
+        typer.Option("--stem", help="A stem's name, for nussl-chimera and demucs, in order; may be repeated."),
     ] = None,
     licence: Annotated[str, typer.Option("--licence", help="Of the weights; checkpoints do not say.")] = "unknown",
     sample_rate: Annotated[

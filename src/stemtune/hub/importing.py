@@ -20,7 +20,7 @@ from torch import Tensor
 from stemtune.config import parse
 from stemtune.errors import ConfigError, InputError, UsageError, WeightsError
 from stemtune.hub.cards import ModelCard
-from stemtune.hub.convert import from_asteroid_xumx, from_nussl_chimera, from_open_unmix
+from stemtune.hub.convert import from_asteroid_xumx, from_demucs_v2, from_nussl_chimera, from_open_unmix
 from stemtune.hub.convert.nussl_chimera import INERT_OBJECTS
 from stemtune.hub.folder import load, save_model
 from stemtune.hub.registry import ALIASES, MODEL_FILES, SHIPPED_MODELS, find_card, user_models
@@ -28,7 +28,7 @@ from stemtune.models.base import Separator
 
 __all__ = ["Checkpoint", "SourceFormat", "find_targets", "import_checkpoint", "read_checkpoint"]
 
-SourceFormat = Literal["open-unmix", "asteroid-xumx", "nussl-chimera", "stemtune"]
+SourceFormat = Literal["open-unmix", "asteroid-xumx", "nussl-chimera", "demucs-v1", "demucs-v2", "stemtune"]
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".th", ".chkpnt")
 
 
@@ -54,7 +54,7 @@ def import_checkpoint(
         description: one sentence for the card.
         sample_rate: in Hz, where the checkpoint does not state it; None for 44.1 kHz, or nussl's 16 kHz.
         hop_length: in samples, where the checkpoint does not state it; None for a quarter of the window.
-        stems: names of the stems, in order, for ``nussl-chimera``, which has none.
+        stems: names of the stems, in order, where the checkpoint has none: nussl, and Demucs with other stems.
         replace: allow an earlier model of the user's under that name to be replaced.
 
     Returns:
@@ -155,8 +155,13 @@ def _convert(
     hop_length: int | None,
     stems: Sequence[str],
 ) -> Separator:
-    if stems and source != "nussl-chimera":
-        raise UsageError(f"checkpoints of {source} name their stems themselves; --stem is for nussl-chimera")
+    if stems and source not in ("nussl-chimera", "demucs-v1", "demucs-v2"):
+        raise UsageError(f"checkpoints of {source} name their stems themselves; --stem is for nussl-chimera and demucs")
+    if source == "demucs-v1" or source == "demucs-v2":
+        tensors = read_checkpoint(_one_path(source, paths)).tensors
+        return from_demucs_v2(
+            tensors, resample=source == "demucs-v2", stems=stems or None, sample_rate=sample_rate or 44100
+        )
     if source == "nussl-chimera":
         checkpoint = read_checkpoint(_one_path(source, paths))
         return from_nussl_chimera(

@@ -8,12 +8,13 @@ from stemtune.errors import ConfigError
 from stemtune.models.bandnet import BandNet
 from stemtune.models.base import Separator, SeparatorConfig
 from stemtune.models.chimeranet import ChimeraNet
+from stemtune.models.demucs import Demucs
 from stemtune.models.vqvae import VQVAE, Unmix
 from stemtune.models.xumx import XUMX
 
 __all__ = ["SEPARATORS", "Separator", "SeparatorConfig", "parse_separator_config"]
 
-SEPARATORS: tuple[type[Separator], ...] = (XUMX, BandNet, ChimeraNet, VQVAE, Unmix)
+SEPARATORS: tuple[type[Separator], ...] = (XUMX, BandNet, ChimeraNet, VQVAE, Unmix, Demucs)
 
 
 def parse_separator_config(data: object, *, origin: str = "") -> SeparatorConfig:
