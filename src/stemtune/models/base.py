@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from stemtune.config import Config
 from stemtune.types import Estimate
 
-__all__ = ["Separator", "SeparatorConfig", "StemStream"]
+__all__ = ["Listener", "ListenerConfig", "Separator", "SeparatorConfig", "StemStream"]
 
 
 class SeparatorConfig(Config["Separator"]):
@@ -111,4 +111,46 @@ class Separator(nn.Module, ABC):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Estimate:
         """Run `forward` (typed, so that callers see an `Estimate`)."""
+        return super().__call__(*args, **kwargs)
+
+
+class ListenerConfig(Config["Listener"]):
+    """What every listener's configuration states; families add their own hyper-parameters and their ``kind``."""
+
+
+class Listener(nn.Module, ABC):
+    """A network that describes sound, and from which separators learn: frozen, at its own rate, any channel count.
+
+    Attributes:
+        config_type: the family's configuration class.
+    """
+
+    config_type: ClassVar[type[ListenerConfig]]
+
+    @property
+    @abstractmethod
+    def config(self) -> ListenerConfig:
+        """The configuration that this network was built from."""
+
+    @property
+    @abstractmethod
+    def sample_rate(self) -> int:
+        """In Hz."""
+
+    @property
+    @abstractmethod
+    def hop_samples(self) -> int:
+        """Samples from one description to the next."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Numbers in a description."""
+
+    @abstractmethod
+    def forward(self, waveform: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch feature frame"]:
+        """Describe waveforms at `sample_rate` with any number of channels, one frame per `hop_samples`."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Run `forward` (typed)."""
         return super().__call__(*args, **kwargs)
