@@ -7,10 +7,11 @@ must be decoded from some earlier place on. A folder that the user names therefo
 
 A file that changes gets another copy, so a copy is never out of date. It holds the very samples that decoding gives
 (16-bit integers where the file has no more, 32-bit floats otherwise), so that training hears the same, bit for bit,
-with and without it. The folder may be removed at any time.
+with and without it (but for MP3 and AAC, see below). The folder may be removed at any time.
 
 Deviations:
-    AAC may code noise by its energy only and let the decoder draw it; which noise depends on where decoding began.
+    Where decoding begins matters to two decoders. That of MP3 rounds every other frame differently, by less than 1e-7;
+    AAC may code noise by its energy only, and then another noise of that energy is drawn.
 """
 
 import hashlib
