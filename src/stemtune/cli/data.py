@@ -3,6 +3,7 @@
 import typer
 
 from stemtune.cli.data_check import CHECK_EXAMPLES, check
+from stemtune.cli.data_list import DESCRIBE_EXAMPLES, describe, list_datasets
 
 __all__ = ["app"]
 
@@ -20,3 +21,5 @@ def data() -> None:
 
 
 app.command("check", epilog=CHECK_EXAMPLES)(check)
+app.command("describe", epilog=DESCRIBE_EXAMPLES)(describe)
+app.command("list")(list_datasets)
