@@ -41,6 +41,10 @@ def train(
     max_minutes: Annotated[
         float | None, typer.Option("--max-minutes", min=0, help="Stop after so long, to be continued.")
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", help="Folder for decoded copies of compressed audio: quicker, the same result."),
+    ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the experiment as JSON and stop.")] = False,
     list_recipes: Annotated[bool, typer.Option("--list-recipes", help="Print the recipes and stop.")] = False,
 ) -> None:
@@ -70,6 +74,7 @@ def train(
         threads=threads,
         checkpoint_every_steps=checkpoint_every,
         max_minutes=max_minutes,
+        cache=cache,
     )
     result = run(experiment, out, execution=execution)
     _report(result, experiment, out, recipe)

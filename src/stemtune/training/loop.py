@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from stemtune.config import fingerprint
 from stemtune.data.collate import Examples, collate, loader
+from stemtune.data.mixing import Mixer
 from stemtune.data.tracks import Track
 from stemtune.errors import StemtuneError
 from stemtune.hub import load
@@ -167,7 +168,8 @@ class PhaseRun:
 
     def _loader(self) -> DataLoader[Tensor]:
         per_step = self.phase.batch_size * self.phase.accumulate_steps
-        examples = Examples(self.phase.data.build(), seed=self._seed, per_step=per_step, steps=self.phase.steps)
+        mixer = Mixer(self.phase.data, decoded=self.execution.cache)
+        examples = Examples(mixer, seed=self._seed, per_step=per_step, steps=self.phase.steps)
         return loader(
             examples,
             batch_size=self.phase.batch_size,

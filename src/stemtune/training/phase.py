@@ -5,6 +5,7 @@ it hear* (`data`). The rest of a phase says for how long and how fast. Everythin
 written to a file, compared, overridden and fingerprinted, and it determines the result.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
@@ -93,6 +94,7 @@ class Execution(Frozen):
     checkpoint_every_steps: int = Field(default=100, ge=1)
     keep_checkpoints: int = Field(default=2, ge=1)
     max_minutes: float | None = Field(default=None, gt=0, description="stop (resumably) after so long")
+    cache: Path | None = Field(default=None, description="folder for decoded copies of compressed audio files")
 
 
 def check(experiment: Experiment) -> None:
