@@ -33,6 +33,7 @@ class KnownSoundfont(Frozen):
     family: str = Field(default=..., description="soundfonts of one family share recordings")
     licence: str = Field(default="unknown", description="SPDX identifier")
     may_train_released_weights: bool = Field(default=False, description="whether published weights may hear it")
+    is_drum_kit: bool = Field(default=False, description="whether its first program is a drum kit")
     note: str = Field(default="", description="what else one should know")
 
 

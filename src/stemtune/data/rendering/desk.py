@@ -1,0 +1,166 @@
+"""A mixing desk: equalisers, a compressor, a room that all instruments share, a place in the stereo image.
+
+Everything that is done to the sum is done to each part, so that the parts go on adding up to it:
+
+    part' = gain(t) * (part + wet * (room convolved with part)),   mixture' = sum over parts of part'.
+
+The room is one impulse response per song: some early reflections, then noise whose high frequencies die first.
+References: R. Bristow-Johnson, "Cookbook formulae for audio EQ biquad filter coefficients" (the equaliser).
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from jaxtyping import Float32
+from scipy import signal
+
+from stemtune.data.rendering.effects import filtered
+from stemtune.data.rendering.sound import SAMPLE_RATE, active_level
+
+__all__ = ["Room", "compressed_gain", "draw_room", "equalised", "placed", "tamed", "to_active_level"]
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room's impulse response, of unit energy in each channel, without the direct sound."""
+
+    decay_seconds: float
+    response: Float32[np.ndarray, "tap 2"]
+
+    def added(self, samples: Float32[np.ndarray, "time 2"], *, wet_db: float) -> Float32[np.ndarray, "time 2"]:
+        """The samples within the room; what sounds on after their end is cut."""
+        tail = cast(Any, signal).oaconvolve(samples, self.response * np.float32(10 ** (wet_db / 20)), axes=0)
+        return (samples + tail[: len(samples)]).astype(np.float32)
+
+
+def draw_room(generator: np.random.Generator, *, shortest_seconds: float, longest_seconds: float) -> Room:
+    """A random room that falls by 60 dB within a time between the two."""
+    decay = float(shortest_seconds * (longest_seconds / shortest_seconds) ** generator.uniform())
+    num_taps = max(round(decay * SAMPLE_RATE), 512)
+    time = np.arange(num_taps) / SAMPLE_RATE
+    size = float(generator.uniform(0.3, 1.0))
+    before = 0.004 + 0.03 * size * float(generator.uniform())
+    noise = generator.standard_normal((num_taps, 2)).astype(np.float32)
+    low = filtered(noise, "lowpass", float(generator.uniform(1200, 3500)), order=1)
+    low_tail = low * (10 ** (-3 * time / decay))[:, None]
+    high_tail = (noise - low) * (10 ** (-3 * time / (decay * generator.uniform(0.25, 0.7))))[:, None]
+    rise = np.clip((time - before) / (0.01 + 0.03 * size), 0, 1)[:, None]
+    response = (low_tail + float(generator.uniform(0.15, 0.8)) * high_tail) * rise
+    for _ in range(int(generator.integers(5, 14))):
+        tap = round(float(generator.uniform(0.003, 0.02 + 0.06 * size)) * SAMPLE_RATE)
+        if tap < num_taps:
+            gains = generator.uniform(0.2, 1.0, size=2) * generator.choice([-1.0, 1.0])
+            response[tap] += 6 * gains * float(np.exp(-tap / SAMPLE_RATE / 0.03))
+    response = filtered(response.astype(np.float32), "highpass", float(generator.uniform(90, 260)), order=1)
+    response = filtered(response, "lowpass", float(generator.uniform(5000, 14_000)), order=1)
+    return Room(decay, (response / (np.sqrt(np.square(response).sum(axis=0)) + 1e-9)).astype(np.float32))
+
+
+def equalised(
+    samples: Float32[np.ndarray, "time ..."], generator: np.random.Generator, *, amount_db: float = 3.0
+) -> Float32[np.ndarray, "time ..."]:
+    """Two shelves and two bells at random, each of a gain with this standard deviation."""
+    gains = np.clip(generator.normal(0, amount_db, size=4), -3 * amount_db, 3 * amount_db)
+    sections = [
+        _shelf(float(generator.uniform(90, 250)), float(gains[0]), high=False),
+        _bell(float(250 * 2 ** generator.uniform(0, 2)), float(gains[1]), float(generator.uniform(0.6, 2.0))),
+        _bell(float(1000 * 2 ** generator.uniform(0, 2.3)), float(gains[2]), float(generator.uniform(0.6, 2.0))),
+        _shelf(float(generator.uniform(4000, 9000)), float(gains[3]), high=True),
+    ]
+    return np.asarray(cast(Any, signal).sosfilt(np.stack(sections), samples, axis=0), dtype=np.float32)
+
+
+def placed(
+    samples: Float32[np.ndarray, "time 2"], *, position: float, width: float = 1.0
+) -> Float32[np.ndarray, "time 2"]:
+    """A stereo signal narrowed to ``width`` of itself and moved to a place from -1 (left) to 1 (right)."""
+    middle = samples.mean(axis=1, keepdims=True)
+    angle = (min(max(position, -1.0), 1.0) + 1) * np.pi / 4
+    gains = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) * np.float32(np.sqrt(2))
+    return ((middle + (samples - middle) * np.float32(width)) * gains).astype(np.float32)
+
+
+def tamed(samples: Float32[np.ndarray, "time ..."], *, headroom: float = 1.2) -> Float32[np.ndarray, "time ..."]:
+    """The samples with single strokes that stick out rounded off, as tape and limiters do.
+
+    Args:
+        samples: of a part that is struck or plucked.
+        headroom: how far above the usual stroke (the 90th percentile of the louder peaks) the limit lies.
+    """
+    hop = round(0.01 * SAMPLE_RATE)
+    mono = np.abs(samples) if samples.ndim == 1 else np.abs(samples).max(axis=1)
+    usable = len(mono) - len(mono) % hop
+    peaks = mono[:usable].reshape(-1, hop).max(axis=1)
+    peaks = peaks[peaks > 0.1 * peaks.max(initial=0.0)]
+    if not peaks.size:
+        return samples
+    limit = np.float32(headroom * float(np.quantile(peaks, 0.9)))
+    return (limit * np.tanh(samples / limit)).astype(np.float32)
+
+
+def to_active_level(samples: Float32[np.ndarray, "time ..."], level_db: float) -> Float32[np.ndarray, "time ..."]:
+    """The samples at a level (root mean square in dB) where they sound; silence stays silence."""
+    level = active_level(samples)
+    gain = 10 ** (level_db / 20) / level if level > 1e-5 else 0.0
+    return (samples * np.float32(gain)).astype(np.float32)
+
+
+def compressed_gain(
+    samples: Float32[np.ndarray, "time ..."],
+    *,
+    threshold_db: float,
+    ratio: float,
+    attack_seconds: float = 0.01,
+    release_seconds: float = 0.15,
+) -> Float32[np.ndarray, "time"]:
+    """The gain by which a compressor would turn these samples down, at every sample; at most 1.
+
+    Levels are taken every 5 ms, attack and release follow them, and the gain is interpolated in between.
+    """
+    hop = round(0.005 * SAMPLE_RATE)
+    mono = samples if samples.ndim == 1 else np.abs(samples).max(axis=1)
+    count = -(-len(mono) // hop)
+    power = np.square(np.pad(mono, (0, count * hop - len(mono)))).reshape(count, hop).mean(axis=1)
+    over_db = np.maximum(10 * np.log10(power + 1e-12) - threshold_db, 0.0) * (1 - 1 / ratio)
+    rise, fall = (float(np.exp(-hop / SAMPLE_RATE / seconds)) for seconds in (attack_seconds, release_seconds))
+    reduction_db = np.empty(count)
+    state = 0.0
+    for index, wanted in enumerate(over_db.tolist()):
+        weight = rise if wanted > state else fall
+        state = weight * state + (1 - weight) * wanted
+        reduction_db[index] = state
+    line = np.interp(np.arange(len(mono)), (np.arange(count) + 0.5) * hop, reduction_db)
+    return (10 ** (-line / 20)).astype(np.float32)
+
+
+def _bell(centre_hz: float, gain_db: float, quality: float) -> np.ndarray:
+    root = 10 ** (gain_db / 40)
+    omega = 2 * np.pi * min(centre_hz, 0.45 * SAMPLE_RATE) / SAMPLE_RATE
+    alpha, cosine = np.sin(omega) / (2 * quality), np.cos(omega)
+    zeros = np.array([1 + alpha * root, -2 * cosine, 1 - alpha * root])
+    poles = np.array([1 + alpha / root, -2 * cosine, 1 - alpha / root])
+    return np.concatenate([zeros, poles]) / poles[0]
+
+
+def _shelf(corner_hz: float, gain_db: float, *, high: bool) -> np.ndarray:
+    root = 10 ** (gain_db / 40)
+    omega = 2 * np.pi * corner_hz / SAMPLE_RATE
+    cosine = -np.cos(omega) if high else np.cos(omega)
+    slope = np.sin(omega) / 2 * np.sqrt(2) * 2 * np.sqrt(root)
+    sign = -1 if high else 1
+    zeros = np.array(
+        [
+            root * ((root + 1) - (root - 1) * cosine + slope),
+            sign * 2 * root * ((root - 1) - (root + 1) * cosine),
+            root * ((root + 1) - (root - 1) * cosine - slope),
+        ]
+    )
+    poles = np.array(
+        [
+            (root + 1) + (root - 1) * cosine + slope,
+            -sign * 2 * ((root - 1) + (root + 1) * cosine),
+            (root + 1) + (root - 1) * cosine - slope,
+        ]
+    )
+    return np.concatenate([zeros, poles]) / poles[0]

@@ -1,0 +1,26 @@
+"""The kinds of corpora, by name.
+
+producer_of(configuration) = the producer of its kind.
+"""
+
+from stemtune.data.rendering.chorales import ChoraleProducer
+from stemtune.data.rendering.drumming import DrumProducer
+from stemtune.data.rendering.plans import Producer, RenderConfig
+from stemtune.errors import UsageError
+
+__all__ = ["producer_of"]
+
+
+def producer_of(config: RenderConfig) -> Producer:
+    """What makes the songs of this configuration.
+
+    Raises:
+        UsageError: if nothing makes that kind.
+    """
+    match config.kind:
+        case "chorales":
+            return ChoraleProducer(config)
+        case "drums":
+            return DrumProducer(config)
+        case _:
+            raise UsageError(f"nothing renders {config.kind!r} yet")
