@@ -186,3 +186,16 @@ def test_the_only_stem_of_an_unlabelled_song_is_its_mixture(tmp_path: Path) -> N
     (track,) = open_dataset(tmp_path, layout="unlabelled")
     assert (track.name, track.stems.names, track.is_labelled) == ("album/song", ("mixture",), False)
     torch.testing.assert_close(load_mixture(track), load_stem(track, "mixture"))
+
+
+def test_folders_called_validation_or_val_are_the_validation_split(tmp_path: Path) -> None:
+    tone(tmp_path / "train" / "a" / "vocals.wav")
+    tone(tmp_path / "val" / "b" / "vocals.wav")
+    assert [(track.name, track.origin.split) for track in open_dataset(tmp_path)] == [
+        ("train/a", "train"),
+        ("val/b", "valid"),
+    ]
+    assert [track.name for track in open_dataset(tmp_path, split="valid")] == ["b"]
+    tone(tmp_path / "valid" / "c" / "vocals.wav")
+    with pytest.raises(InputError, match="two folders for the split valid, valid, val; expected one"):
+        open_dataset(tmp_path)

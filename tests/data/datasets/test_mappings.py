@@ -263,6 +263,8 @@ def test_tracks_with_one_name(tmp_path: Path) -> None:
         ("{track}/{stem}", "a feat. b/vocals.FLAC", {"track": "a feat. b", "stem": "vocals"}),
         ("{track}.stem.mp4", "a.b.stem.mp4", {"track": "a.b"}),
         ("{track} (mix).wav", "a+b (mix).wav", {"track": "a+b"}),
+        ("{track}/{stem}.wav", "A/VOCALS.WAV", {"track": "A", "stem": "VOCALS"}),
+        ("{track}/Gesänge.wav", "a/Gesa\u0308nge.wav", {"track": "a"}),
     ],
 )
 def test_patterns(pattern: str, path: str, expected: dict[str, str] | None) -> None:

@@ -5,11 +5,13 @@
 ``{name}`` stands for one or more characters without a slash and has the same value wherever it is repeated;
 ``{name:[SATB]*}`` must look like the shell pattern behind the colon. Outside braces ``*`` and ``?`` are wildcards
 within a name, and ``**/`` stands for any number of folders. A pattern without an ending means audio files of any kind.
+Upper and lower case are the same, and so are the two ways in which file systems write accents.
 """
 
 import fnmatch
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -60,20 +62,21 @@ class Pattern:
         return None if "**/" in self.text else self.text.count("/")
 
     def _compile(self) -> re.Pattern[str]:
+        text = _composed(self.text)
         seen: set[str] = set()
         pieces: list[str] = []
         position = 0
-        for part in _PART.finditer(self.text):
-            pieces += [re.escape(self.text[position : part.start()]), _piece(part, seen)]
+        for part in _PART.finditer(text):
+            pieces += [re.escape(text[position : part.start()]), _piece(part, seen)]
             position = part.end()
-        pieces.append(re.escape(self.text[position:]))
+        pieces.append(re.escape(text[position:]))
         if not _ENDING.fullmatch(self.text):
             pieces.append(r"\.[A-Za-z0-9]+")
-        return re.compile("".join(pieces))
+        return re.compile("".join(pieces), re.IGNORECASE)
 
     def match(self, relative: str) -> dict[str, str] | None:
         """The values of the names in braces, if a path (with slashes, relative to the data set) fits."""
-        found = self._regex.fullmatch(relative)
+        found = self._regex.fullmatch(_composed(relative))
         return None if found is None else found.groupdict()
 
 
@@ -149,5 +152,11 @@ def _refuse(error: OSError) -> None:
 
 def matches_any(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether a name is one of some names or shell patterns; upper and lower case are the same."""
-    folded = name.lower()
-    return any(folded == pattern.lower() or fnmatch.fnmatchcase(folded, pattern.lower()) for pattern in patterns)
+    folded = _composed(name).lower()
+    wanted = [_composed(pattern).lower() for pattern in patterns]
+    return any(folded == pattern or fnmatch.fnmatchcase(folded, pattern) for pattern in wanted)
+
+
+def _composed(text: str) -> str:
+    """Accents as one character, for macOS writes them as two."""
+    return unicodedata.normalize("NFC", text)

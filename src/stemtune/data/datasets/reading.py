@@ -30,6 +30,8 @@ __all__ = ["SPLITS", "Layout", "choose_mapping", "read_contents"]
 
 Layout = Literal["songs", "stems", "csv", "unlabelled"]
 SPLITS = ("train", "valid", "test")
+_SPLIT_OF = {**{name: name for name in SPLITS}, "validation": "valid", "val": "valid"}
+"""What folders called like this are."""
 _READERS = {"songs": read_song_folders, "stems": read_stem_folders, "unlabelled": read_unlabelled}
 _MAPPING_ENDINGS = {Path(name).suffix for name in MAPPING_NAMES}
 
@@ -64,17 +66,21 @@ def _read_layout(root: Path, layout: Layout | None, split: str | None) -> Conten
         return read_csv_table(root)
     if layout == "csv":
         raise UsageError(f"{root}: is a folder, where the layout csv expects a table; give the file")
-    present = tuple(root / name for name in SPLITS if (root / name).is_dir())
-    if split is not None and root / split not in present:
-        there = ", ".join(folder.name for folder in present) or "none"
+    present = {name: root / name for name in _SPLIT_OF if (root / name).is_dir()}
+    splits = [_SPLIT_OF[name] for name in present]
+    if len(set(splits)) < len(splits):
+        both = ", ".join(name for name in present if _SPLIT_OF[name] == "valid")
+        raise InputError(f"{root}: two folders for the split valid, {both}; expected one: join them")
+    if split is not None and split not in splits:
+        there = ", ".join(splits) or "none"
         raise UsageError(f"{root}: no split {split!r} there; the splits are: {there}")
     parts: list[Contents] = []
-    for folder in present or (root,):
-        if split not in (None, folder.name):
-            continue
-        read = _READERS[layout if layout in _READERS else recognise_layout(folder)]
-        prefix = f"{folder.name}/" if folder != root and split is None else ""
-        parts.append(read(folder, prefix=prefix, split=folder.name if folder != root else None))
+    for name, folder in present.items() or [(None, root)]:
+        own = None if name is None else _SPLIT_OF[name]
+        if split in (None, own):
+            read = _READERS[layout if layout in _READERS else recognise_layout(folder)]
+            prefix = f"{name}/" if name is not None and split is None else ""
+            parts.append(read(folder, prefix=prefix, split=own))
     return Contents.joined(parts)
 
 
