@@ -245,6 +245,18 @@ def test_tracks_with_one_name(tmp_path: Path) -> None:
         open_dataset(tmp_path)
 
 
+def test_recordings_with_one_name(tmp_path: Path) -> None:
+    for name in ("soft", "hard"):
+        sound(tmp_path / "kick" / f"{name}.wav", seed=1)
+    described(tmp_path, 'name: x\nrole: recordings\nfiles: "{stem}/*.wav"\ntrack: "{stem}"\n')
+    with pytest.raises(
+        InputError, match=r"kick/soft.wav: a second file called 'kick', beside .*hard.wav; expected a name"
+    ):
+        open_dataset(tmp_path)
+    described(tmp_path, 'name: x\nrole: recordings\nfiles: "{stem}/{hit}.wav"\ntrack: "{stem} {hit}"\n')
+    assert [track.name for track in open_dataset(tmp_path)] == ["kick hard", "kick soft"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "expected"),
     [

@@ -1,8 +1,12 @@
 """Files whose names say everything: the format ``files`` of a mapping.
 
-{split}/{track}/{stem}.wav        one file per stem
-{split}/{track}.stem.mp4          one file per track, its audio streams labelled by `streams`
-{stem}/{take}.flac                one file per recording
+    {split}/{track}/{stem}.wav        one file per stem
+    {split}/{track}.stem.mp4          one file per track, its audio streams labelled by `streams`
+    {stem}/{take}.flac                one file per recording
+
+What the pattern finds in a name, the mapping's templates put together again: the name of a track is
+
+    track = fill_in(template, match(pattern, file)).
 """
 
 from collections.abc import Iterator
@@ -35,6 +39,11 @@ def read_mapped_files(description: Description, root: Path) -> Listing:
     songs: dict[str, Song] = {}
     for found in _find(description, root):
         name = fill_in(description.track, found.fields)
+        if name in songs and description.role != "songs":
+            raise InputError(
+                f"{found.path}: a second file called {name!r}, beside {songs[name].files[0].path}; expected a name for "
+                "each: put what tells them apart into the pattern and into the `track` of the mapping"
+            )
         song = songs.get(name) or Song(
             name=name,
             files=(),

@@ -12,14 +12,14 @@ import fnmatch
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from stemtune.data.audio import AUDIO_EXTENSIONS
 from stemtune.errors import ConfigError, InputError
 
-__all__ = ["Pattern", "fields_of", "fill_in", "find_audio", "matches_any"]
+__all__ = ["Pattern", "fields_of", "fill_in", "find_audio", "matches_any", "unmatched"]
 
 _PART = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<shape>[^{}/]+))?\}|(?P<deep>\*\*/)|(?P<star>\*)|(?P<one>\?)")
 _SHAPE = re.compile(r"(?P<kind>\[[^\]/]+\])|(?P<star>\*)|(?P<one>\?)")
@@ -152,11 +152,33 @@ def _refuse(error: OSError) -> None:
 
 def matches_any(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether a name is one of some names or shell patterns; upper and lower case are the same."""
+    names, shapes = _prepared(patterns)
     folded = _composed(name).lower()
-    wanted = [_composed(pattern).lower() for pattern in patterns]
-    return any(folded == pattern or fnmatch.fnmatchcase(folded, pattern) for pattern in wanted)
+    return folded in names or any(fnmatch.fnmatchcase(folded, shape) for shape in shapes)
+
+
+def unmatched(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
+    """The names or shell patterns that none of some names fits, sorted."""
+    folded = {_composed(name).lower() for name in names}
+    return sorted(
+        pattern
+        for pattern in set(patterns)
+        if _composed(pattern).lower() not in folded
+        and not (_is_shape(pattern) and any(matches_any(name, (pattern,)) for name in folded))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _prepared(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Names for quick comparison, and those among them that are shell patterns."""
+    folded = [_composed(pattern).lower() for pattern in patterns]
+    return frozenset(folded), tuple(pattern for pattern in folded if _is_shape(pattern))
 
 
 def _composed(text: str) -> str:
     """Accents as one character, for macOS writes them as two."""
     return unicodedata.normalize("NFC", text)
+
+
+def _is_shape(pattern: str) -> bool:
+    return any(character in "*?[" for character in pattern)

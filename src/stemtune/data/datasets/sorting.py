@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stemtune.data.datasets.description import Description, TrackRule
 from stemtune.data.datasets.drafts import Contents, Draft, Problem
-from stemtune.data.datasets.patterns import matches_any
+from stemtune.data.datasets.patterns import matches_any, unmatched
 from stemtune.data.tracks import MIXTURE, Origin
 from stemtune.errors import ConfigError, InputError
 
@@ -74,10 +74,7 @@ def sort_songs(description: Description, listing: Listing, *, origin: str) -> Co
     """
     songs, problems = listing.songs, list(listing.problems)
     drafts: dict[str, Draft] = {}
-    unnamed = {name for names in description.splits.values() for name in names}
     for song in sorted(songs, key=lambda song: song.name):
-        key = song.split_key or song.name
-        unnamed -= {name for name in unnamed if matches_any(key, (name,))}
         if matches_any(song.name, tuple(description.exclude)):
             continue
         if song.name in drafts:
@@ -85,7 +82,7 @@ def sort_songs(description: Description, listing: Listing, *, origin: str) -> Co
         draft = _sort_song(description, song, problems)
         if draft is not None:
             drafts[song.name] = draft
-    problems += _unknown_tracks(description, sorted(unnamed), songs, origin)
+    problems += _unknown_tracks(description, songs, origin)
     problems += leakage(drafts.values(), origin)
     return Contents(tuple(drafts.values()), tuple(problems))
 
@@ -206,12 +203,11 @@ def _no_stem(song: Song, mixture: Path) -> Problem:
     )  # fmt: skip
 
 
-def _unknown_tracks(
-    description: Description, unnamed: Sequence[str], songs: Sequence[Song], origin: str
-) -> Iterable[Problem]:
-    for name in unnamed:
+def _unknown_tracks(description: Description, songs: Sequence[Song], origin: str) -> Iterable[Problem]:
+    """Names in the lists of the splits that no track has."""
+    keys = sorted({song.split_key or song.name for song in songs})
+    for name in unmatched((name for names in description.splits.values() for name in names), keys):
         split = next(split for split, names in description.splits.items() if name in names)
-        keys = sorted({song.split_key or song.name for song in songs})
         near = [key for key in keys if key.lower()[:4] == name.lower()[:4]] or keys
         what = "track" if description.split_by == "track" else description.split_by
         there = ", ".join(near[:4]) + (", ..." if len(near) > 4 else "")
