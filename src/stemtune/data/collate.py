@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from stemtune.data.memory import keep_freed_memory
 from stemtune.data.mixing import Mixer
 from stemtune.types import Batch
 
@@ -60,6 +61,7 @@ def loader(examples: Examples, *, batch_size: int, first_index: int, num_workers
 def _prepare_worker(worker: int) -> None:
     """One thread each; and Ctrl-C, which goes to the workers as well, is the trainer's to handle."""
     del worker
+    keep_freed_memory()
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from stemtune.config import fingerprint, parse
 from stemtune.data.files import write_text_atomically
+from stemtune.data.memory import keep_freed_memory
 from stemtune.errors import ConfigError, InputError, OutputError
 from stemtune.models import Separator
 from stemtune.training.loop import Interrupted, Observer, PhaseRun, fresh_network
@@ -63,6 +64,7 @@ def train(
         OutputError: if the folder cannot be written.
     """
     _claim(folder, experiment)
+    keep_freed_memory()
     if execution.threads:
         torch.set_num_threads(execution.threads)
     accelerator = Accelerator(cpu=execution.device == "cpu")
