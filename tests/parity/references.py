@@ -75,6 +75,13 @@ def torchvggish() -> SimpleNamespace:
         )
 
 
+def kymatio_scattering(num_samples: int) -> Any:
+    """kymatio's one-dimensional transform for torch, without the package around it, which SciPy 1.17 breaks."""
+    with _importing(_package("kymatio", FOLDER / "kymatio")):
+        frontend = importlib.import_module("kymatio.scattering1d.frontend.torch_frontend")
+        return frontend.ScatteringTorch1D(J=8, shape=num_samples, Q=8)
+
+
 def randomise(module: nn.Module, seed: int) -> None:
     """Random weights, statistics, means and scales, as if the module had been trained."""
     generator = torch.Generator().manual_seed(seed)
@@ -106,6 +113,6 @@ def _importing(*stand_ins: ModuleType) -> Iterator[None]:
     finally:
         sys.path.remove(str(FOLDER))
         for name in set(sys.modules) - set(before):
-            if name.split(".")[0] in {"asteroid", "demucs", "diffq", "julius", "openunmix", "torchaudio"}:
+            if name.split(".")[0] in {"asteroid", "demucs", "diffq", "julius", "kymatio", "openunmix", "torchaudio"}:
                 del sys.modules[name]
         sys.modules.update(before)
