@@ -4,9 +4,9 @@ Weights that are published may have heard a corpus only if they may have heard a
 
     may_train_released_weights(corpus) = and over songs, and over their ingredients.
 
-Licences are read where they are stated: in the ``manifest.csv`` above a folder of samples, or in ``scores.json``
-beside this file for the collections of scores that the project knows. What is stated nowhere is "unknown", and allows
-research only.
+Licences are read where they are stated: in the ``manifest.csv`` above a folder of samples, or in ``collections.json``
+beside this file for the collections that the project knows. What is stated nowhere is "unknown", and allows research
+only.
 """
 
 import csv
@@ -44,8 +44,8 @@ class Ingredient(Frozen):
         return hash((self.name, self.role, self.licence, self.origin))
 
 
-class KnownScores(Frozen):
-    """A collection of scores whose licence is known."""
+class KnownCollection(Frozen):
+    """A collection of scores or samples that the project knows."""
 
     name: str = Field(default=..., description="of its folder or archive, without the endings")
     licence: str = Field(default=..., description="SPDX identifier")
@@ -68,7 +68,7 @@ def of_soundfont(path: Path) -> Ingredient:
 def of_scores(path: Path, *, licence: str | None = None) -> Ingredient:
     """A collection of scores as an ingredient; ``licence`` is the user's word, which counts."""
     name = path.name.split(".")[0]
-    known = _known_scores().get(name)
+    known = _known_collections().get(name)
     if licence is not None:
         return Ingredient(name=name, role="score", licence=licence, may_train_released_weights=True)
     if known is None:
@@ -87,11 +87,14 @@ def of_samples(folder: Path, *, role: Role = "samples") -> Ingredient:
     """A folder of recordings as an ingredient, with what the ``manifest.csv`` above it says of all of them."""
     rows = _manifest_rows(folder.resolve())
     licences = sorted({row["licence"] for row in rows})
+    known = _known_collections().get(folder.name)
     return Ingredient(
         name=folder.name,
         role=role,
         licence=" AND ".join(licences) or "unknown",
         may_train_released_weights=bool(rows) and all(row["may_train_released_weights"] == "yes" for row in rows),
+        origin=known.origin if known else "",
+        attribution=known.attribution if known else "",
     )
 
 
@@ -122,9 +125,9 @@ def digest_of(path: Path) -> str:
 
 
 @cache
-def _known_scores() -> dict[str, KnownScores]:
-    path = Path(__file__).with_name("scores.json")
-    return {row.name: row for row in TypeAdapter(list[KnownScores]).validate_json(path.read_bytes())}
+def _known_collections() -> dict[str, KnownCollection]:
+    path = Path(__file__).with_name("collections.json")
+    return {row.name: row for row in TypeAdapter(list[KnownCollection]).validate_json(path.read_bytes())}
 
 
 def _manifest_rows(folder: Path) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 producer_of(configuration) = the producer of its kind.
 """
 
+from stemtune.data.rendering.choir import ChoirProducer
 from stemtune.data.rendering.chorales import ChoraleProducer
 from stemtune.data.rendering.drumming import DrumProducer
 from stemtune.data.rendering.plans import Producer, RenderConfig
@@ -20,6 +21,8 @@ def producer_of(config: RenderConfig) -> Producer:
     match config.kind:
         case "chorales":
             return ChoraleProducer(config)
+        case "choir":
+            return ChoirProducer(config)
         case "drums":
             return DrumProducer(config)
         case _:
