@@ -1,19 +1,20 @@
 """What BSSEval finds: four ratios for every stem and frame, and their median over frames.
 
-    aggregate(metric, stem) = median over frames of the values that are finite.
+    aggregate(ratio, stem) = median over frames of the values that are finite.
 
 A frame in which anything is silent has no score (NaN), and an infinite ratio counts as none when frames are
 aggregated, as in museval's files. The median over tracks, which published tables show, is the protocol's.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-__all__ = ["BSSEval", "median_over_frames"]
+__all__ = ["BSSEval", "decibels", "energy", "median_over_frames"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,17 @@ def median_over_frames(values: Float64[Tensor, "stem frame"]) -> Float64[Tensor,
     NaN for a stem that has none. (torch's own median takes the lower of the two.)
     """
     rows = [row[torch.isfinite(row)] for row in values]
-    return torch.tensor(
-        [float(np.median(row.numpy())) if len(row) else float("nan") for row in rows], dtype=torch.float64
-    )
+    medians = [float(np.median(row.numpy())) if len(row) else float("nan") for row in rows]
+    return torch.tensor(medians, dtype=torch.float64)
+
+
+def decibels(signal: Float64[np.ndarray, "*axes"], error: Float64[np.ndarray, "*axes"]) -> Float64[np.ndarray, "*axes"]:
+    """10 log10 of a ratio of energies; inf where there is no error at all, -inf where there is nothing else."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(error == 0, np.inf, 10 * np.log10(signal / error))
+
+
+def energy(samples: Float64[np.ndarray, "stem *axes"]) -> Float64[np.ndarray, "stem"]:
+    """The sum of the squares of each stem, over up to three more axes."""
+    axes = "scbt"[: samples.ndim]
+    return cast("np.ndarray[tuple[int], np.dtype[np.float64]]", np.einsum(f"{axes},{axes}->s", samples, samples))

@@ -1,20 +1,60 @@
-"""BSSEval version 4: an estimate is the target, plus what a filter did to it, plus what leaked in, plus the rest.
+"""BSSEval version 4: an estimate is its target, plus what a filter does to it, plus what leaks in, plus the rest.
 
-e = s + e_spat + e_interf + e_artif
-sdr = 10 log10( |s|^2 / |e_spat + e_interf + e_artif|^2 )
+    e = s + e_spat + e_interf + e_artif
+    sdr = 10 log10( |s|^2 / |e_spat + e_interf + e_artif|^2 )
+    isr = 10 log10( |s|^2 / |e_spat|^2 )
+    sir = 10 log10( |s + e_spat|^2 / |e_interf|^2 )
+    sar = 10 log10( |s + e_spat + e_interf|^2 / |e_artif|^2 )
+
+s + e_spat is the projection of the estimate e on the delays 0 to 511 of its own reference's channels, and
+s + e_spat + e_interf that on the delays of all references' channels: filters that are fitted once, to the whole track,
+and then applied to each frame by itself. The three errors sum to e - s, so sdr needs no filters (`sdr_v4`); it is not
+invariant to the estimate's level.
+
+Conventions:
+    Decibels, higher is better; energies are summed over channels and samples. Stems are scored together: a stem's
+    interference is what the others explain, so a score depends on which others were given. Frames of a second,
+    one after the other, the incomplete one at the end left out; see `median_over_frames` for their aggregation.
+    Everything is computed in double precision.
+
+Edge cases:
+    A frame in which any reference or any estimate is silent has no score: NaN for all stems and ratios. Silence is
+    when the sum of the channels is zero at every sample, so opposite channels are silent, too. An error of exactly
+    zero: inf. A stem that is silent in the whole track, samples that are not finite, no samples: `InputError`. A track
+    that is shorter than a frame is one frame. A perfect estimate has an sdr of inf, and an isr, sir and sar of 200 dB
+    or more, which mean nothing but rounding.
+
+References:
+    Vincent et al., "First stereo audio source separation evaluation campaign", 2007 (images, isr); Stoeter, Liutkus
+    and Ito, "The 2018 signal separation evaluation campaign", LVA/ICA 2018 (version 4); museval 0.4.1, whose numbers
+    these are.
+
+Deviations:
+    museval pads or cuts estimates of another length, which is refused here. Its sdr of a perfect estimate is finite
+    (rounding, about 300 dB). Filters are solved for by Cholesky's method where museval uses Gaussian elimination.
+    Where references hardly sound in some band, as lossy codecs leave them, or two channels are the same, the filters
+    are indeterminate in double precision: the numbers then differ from museval's as much as museval's own do when
+    stems are put in another order.
 """
 
-from collections.abc import Iterator
+import math
 
+import numpy as np
 import torch
 from jaxtyping import Float64
-from torch import Tensor
 
 from stemtune.errors import InputError
-from stemtune.evaluation.metrics.bss_eval.result import BSSEval
-from stemtune.evaluation.metrics.inputs import Samples, checked_pair, checked_rate, require_finite
+from stemtune.evaluation.metrics.bss_eval.correlations import lag_correlations
+from stemtune.evaluation.metrics.bss_eval.energies import Energies, frame_energies
+from stemtune.evaluation.metrics.bss_eval.filters import fit_filters
+from stemtune.evaluation.metrics.bss_eval.framing import Frame, Framing
+from stemtune.evaluation.metrics.bss_eval.result import BSSEval, decibels
+from stemtune.evaluation.metrics.bss_eval.stems import ReadStems, SoundStems, from_memory
+from stemtune.evaluation.metrics.inputs import Samples
 
-__all__ = ["bss_eval_v4", "sdr_v4"]
+__all__ = ["FILTER_TAPS", "bss_eval_v4", "bss_eval_v4_streamed", "images_ratios"]
+
+FILTER_TAPS = 512
 
 
 def bss_eval_v4(
@@ -24,129 +64,77 @@ def bss_eval_v4(
     sample_rate: int,
     window_seconds: float = 1.0,
     hop_seconds: float = 1.0,
-    filter_taps: int = 512,
+    filter_taps: int = FILTER_TAPS,
 ) -> BSSEval:
-    """Score all stems of a whole track together.
+    """Score all stems of a whole track together; see the module for conventions and edge cases.
 
     Args:
         estimate: what a separator answered, for all stems.
         reference: the truth, of the same shape.
         sample_rate: of both, in Hz.
-        window_seconds: length of a frame.
+        window_seconds: length of a frame; infinite for the whole track.
         hop_seconds: from the beginning of one frame to that of the next.
         filter_taps: length of the distortion filters, in samples.
 
     Raises:
-        InputError: if the shapes differ, samples are not finite, or a stem is silent throughout (its channels sum to
-            zero everywhere), which leaves the decomposition undefined.
+        InputError: if the shapes differ or are empty, samples are not finite, a stem is silent throughout, or window,
+            hop or filters are shorter than a sample.
     """
-    rate = checked_rate(sample_rate)
-    est, ref = checked_pair(estimate=estimate, reference=reference)
-    require_finite(estimate=est, reference=ref)
-    est, ref = est.double(), ref.double()
-    _require_sound(est, ref)
-    stems, channels, length = ref.shape
-    taps = filter_taps
-    n_fft = 1 << (length + taps - 1).bit_length()
-    flat = ref.flatten(0, 1)
-    spectra = torch.fft.rfft(flat, n=n_fft)
-    lags = torch.fft.irfft(spectra.conj()[:, None] * spectra[None], n=n_fft)  # u, v, lag
-    index = torch.arange(taps)[:, None] - torch.arange(taps)[None]
-    gram = lags[..., index % n_fft].transpose(1, 2).reshape(stems * channels * taps, -1)
-    gram = gram + torch.finfo(torch.float64).eps * torch.eye(len(gram), dtype=torch.float64)
-    right = torch.fft.irfft(spectra.conj()[:, None] * torch.fft.rfft(est.flatten(0, 1), n=n_fft)[None], n=n_fft)
-    right = right[..., :taps].transpose(1, 2).reshape(stems * channels * taps, -1)
-    every = torch.linalg.solve(gram, right).reshape(stems * channels, taps, stems, channels)
-    size = channels * taps
-    values: list[Tensor] = []
-    window, hop = _samples(window_seconds, rate), _samples(hop_seconds, rate)
-    for start, stop in _frames(length, window, hop):
-        e, s = est[..., start:stop], ref[..., start:stop]
-        if _silent(e).any() or _silent(s).any():
-            values.append(torch.full((4, stems), torch.nan, dtype=torch.float64))
-            continue
-        n = 1 << (stop - start + taps - 1).bit_length()
-        x = torch.fft.rfft(s.flatten(0, 1), n=n)
-        h = torch.fft.rfft(every, n=n, dim=1)
-        projected = torch.fft.irfft(torch.einsum("uk,ukjc->jck", x, h), n=n)
-        pad = torch.nn.functional.pad(s, (0, n - s.shape[-1]))
-        heard = torch.nn.functional.pad(e, (0, n - s.shape[-1]))
-        frame: list[Tensor] = []
-        for j in range(stems):
-            part = slice(j * size, (j + 1) * size)
-            own = torch.linalg.solve(gram[part, part], right[part, j * channels : (j + 1) * channels])
-            g = torch.fft.rfft(own.reshape(channels, taps, channels), n=n, dim=1)
-            filtered = torch.fft.irfft(torch.einsum("uk,ukc->ck", x[j * channels : (j + 1) * channels], g), n=n)
-            error = heard[j] - pad[j], filtered - pad[j], projected[j] - filtered, heard[j] - projected[j]
-            signal = pad[j], pad[j], filtered, projected[j]
-            frame.append(
-                torch.stack([_db(a.square().sum(), b.square().sum()) for a, b in zip(signal, error, strict=True)])
-            )
-        values.append(torch.stack(frame, dim=1))
-    sdr, isr, sir, sar = torch.stack(values, dim=-1)
-    return BSSEval(sdr=sdr, isr=isr, sir=sir, sar=sar, window_seconds=window_seconds, hop_seconds=hop_seconds)
+    read, num_samples = from_memory(estimate=estimate, reference=reference)
+    return bss_eval_v4_streamed(
+        read,
+        num_samples=num_samples,
+        sample_rate=sample_rate,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+        filter_taps=filter_taps,
+    )
 
 
-def sdr_v4(
+def bss_eval_v4_streamed(
+    read: ReadStems,
     *,
-    estimate: Samples,
-    reference: Samples,
+    num_samples: int,
     sample_rate: int,
     window_seconds: float = 1.0,
     hop_seconds: float = 1.0,
-) -> Float64[Tensor, "stem frame"]:
-    """The sdr of `bss_eval_v4` alone, which needs no filters and is hundreds of times faster.
+    filter_taps: int = FILTER_TAPS,
+) -> BSSEval:
+    """The same for a track that need not fit into memory: it is read twice, from its beginning to its end.
 
     Args:
-        estimate: what a separator answered, for all stems.
-        reference: the truth, of the same shape.
-        sample_rate: of both, in Hz.
-        window_seconds: length of a frame.
+        read: gives the samples between two places of the track.
+        num_samples: of the track.
+        sample_rate: in Hz.
+        window_seconds: length of a frame; infinite for the whole track.
         hop_seconds: from the beginning of one frame to that of the next.
+        filter_taps: length of the distortion filters, in samples.
 
     Raises:
         InputError: as `bss_eval_v4`.
     """
-    rate = checked_rate(sample_rate)
-    est, ref = checked_pair(estimate=estimate, reference=reference)
-    require_finite(estimate=est, reference=ref)
-    _require_sound(est, ref)
-    window, hop = _samples(window_seconds, rate), _samples(hop_seconds, rate)
-    values: list[Tensor] = []
-    for start, stop in _frames(ref.shape[-1], window, hop):
-        e, s = est[..., start:stop].double(), ref[..., start:stop].double()
-        ratio = _db(s.square().sum(dim=(1, 2)), (s - e).square().sum(dim=(1, 2)))
-        silent = _silent(e).any() | _silent(s).any()
-        values.append(torch.where(silent, torch.nan, ratio))
-    return torch.stack(values, dim=-1)
+    if filter_taps < 1:
+        raise InputError(f"filters need a tap at least; they have {filter_taps}")
+    frames = Framing(num_samples, window_seconds, hop_seconds, sample_rate)
+    stems = SoundStems(read, num_samples)
+    correlations = lag_correlations(stems, Frame(0, num_samples), filter_taps)
+    stems.require_sound()
+    filters = fit_filters(correlations, stems.num_stems)
+    ratios = np.full((4, stems.num_stems, len(frames)), math.nan)
+    for number, energies in enumerate(frame_energies(stems, filters, frames, longest=frames.longest)):
+        if energies is not None:
+            ratios[..., number] = images_ratios(energies)
+    sdr, isr, sir, sar = torch.from_numpy(ratios)
+    return BSSEval(sdr=sdr, isr=isr, sir=sir, sar=sar, window_seconds=window_seconds, hop_seconds=hop_seconds)
 
 
-def _samples(seconds: float, rate: int) -> int:
-    count = int(min(seconds * rate, 1 << 62))
-    if count < 1:
-        raise InputError(f"a frame and its hop must last a sample at least; {seconds} s at {rate} Hz do not")
-    return count
-
-
-def _frames(length: int, window: int, hop: int) -> Iterator[tuple[int, int]]:
-    count = (length - window + hop) // hop if window < length else 1
-    for number in range(count):
-        yield number * hop, min(number * hop + window, length)
-
-
-def _silent(samples: Tensor) -> Tensor:
-    return (samples.sum(dim=1) == 0).all(dim=-1)
-
-
-def _require_sound(estimate: Tensor, reference: Tensor) -> None:
-    for name, samples in (("reference", reference), ("estimate", estimate)):
-        silent = [stem for stem, quiet in enumerate(_silent(samples).tolist()) if quiet]
-        if silent:
-            raise InputError(
-                f"the {name} of stem {silent[0]} is silent throughout (its channels sum to zero), which BSSEval cannot "
-                "score: leave this stem out of both estimate and reference"
-            )
-
-
-def _db(signal: Tensor, error: Tensor) -> Tensor:
-    return torch.where(error == 0, torch.inf, 10 * torch.log10(signal / error))
+def images_ratios(energies: Energies) -> Float64[np.ndarray, "ratio stem"]:
+    """sdr, isr, sir and sar of a frame, as defined for images."""
+    return np.stack(
+        [
+            decibels(energies.target, energies.error),
+            decibels(energies.target, energies.spatial),
+            decibels(energies.filtered, energies.interference),
+            decibels(energies.explained, energies.artefacts),
+        ]
+    )
