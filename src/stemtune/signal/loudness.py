@@ -13,14 +13,18 @@ References:
 
 Deviations:
     All channels weigh the same: the standard gives surround channels 1.41. Sounds shorter than a block are one block.
-    The filters work on the spectrum, with their ringing cut off at 1e-9 of its beginning.
+    None in the filters: they are computed block by block with matrix products, which is the recursion itself,
+    reordered.
 """
 
+import itertools
 import math
-from typing import cast
+from dataclasses import dataclass
+from functools import cache
 
-import torch
+import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = ["SILENCE_LUFS", "integrated_loudness", "k_weighting_coefficients"]
@@ -31,7 +35,8 @@ SILENCE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _OFFSET_DB = -0.691
 _BLOCK_SECONDS, _BLOCKS_PER_BLOCK = 0.4, 4
-_RINGING_SECONDS = 0.15  # the high-pass decays by 239 nepers a second
+_FILTER_BLOCK = 64  # samples; the fewest operations for a filter with four states
+_NEGLIGIBLE = 1e-9
 _SHELF = (1681.974450955533, 3.999843853973347, 0.7071752369554196)  # Hz, dB, quality
 _HIGH_PASS = (38.13547087602444, 0.5003270373238773)  # Hz, quality
 
@@ -40,12 +45,12 @@ Biquad = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 def integrated_loudness(waveform: Float[Tensor, "channel time"], *, sample_rate: int) -> float:
     """The loudness of a whole sound in LUFS; minus infinity if no block of it is louder than -70."""
-    powers = _block_powers(_weighted(waveform, sample_rate), sample_rate)
+    powers = _block_powers(_weighted(waveform.numpy(), sample_rate), sample_rate)
     loud = powers[_loudness(powers) > SILENCE_LUFS]
-    if not loud.numel():
+    if not loud.size:
         return -math.inf
-    gate = float(_loudness(loud.mean())) + _RELATIVE_GATE_LU
-    return float(_loudness(loud[_loudness(loud) > gate].mean()))
+    gate = float(_loudness(loud.mean(keepdims=True))[0]) + _RELATIVE_GATE_LU
+    return float(_loudness(loud[_loudness(loud) > gate].mean(keepdims=True))[0])
 
 
 def k_weighting_coefficients(sample_rate: int) -> tuple[Biquad, Biquad]:
@@ -68,43 +73,78 @@ def k_weighting_coefficients(sample_rate: int) -> tuple[Biquad, Biquad]:
     return (shelf, poles), ((1.0, -2.0, 1.0), low_poles)
 
 
-def _weighted(waveform: Float[Tensor, "channel time"], sample_rate: int) -> Float[Tensor, "channel time"]:
-    """Filter by multiplying spectra, with room for the ringing behind the end."""
-    length = waveform.shape[1]
-    size = _smooth(length + math.ceil(_RINGING_SECONDS * sample_rate))
-    angle = torch.linspace(0.0, math.pi, size // 2 + 1, dtype=torch.float64)
-    delay = torch.polar(torch.ones_like(angle), -angle)
-    response = torch.ones_like(delay)
+@dataclass(frozen=True)
+class _BlockFilter:
+    """Both filters as matrices on blocks of u samples and a state of four numbers: out = u T + s O, next s = s M + u G.
+
+    Attributes:
+        direct: T, ``block block``.
+        from_state: O, ``state block``.
+        carry: M, M^2, M^4, ... as long as they matter, ``state state`` each.
+        to_state: G, ``block state``.
+    """
+
+    direct: NDArray[np.float32]
+    from_state: NDArray[np.float32]
+    carry: tuple[NDArray[np.float64], ...]
+    to_state: NDArray[np.float32]
+
+
+@cache
+def _block_filter(sample_rate: int) -> _BlockFilter:
+    a, b, c, d = np.zeros((0, 0)), np.zeros(0), np.zeros(0), 1.0
     for numerator, denominator in k_weighting_coefficients(sample_rate):
-        response *= _polynomial(numerator, delay) / _polynomial(denominator, delay)
-    spectrum = cast("Tensor", torch.fft.rfft(waveform, n=size))
-    weighted = cast("Tensor", torch.fft.irfft(spectrum * response.to(spectrum.dtype), n=size))
-    return weighted[:, :length]
+        (b0, b1, b2), (_, a1, a2) = numerator, denominator
+        own, feed = np.array([[-a1, 1.0], [-a2, 0.0]]), np.array([b1 - a1 * b0, b2 - a2 * b0])
+        size = len(b)
+        a = np.block([[a, np.zeros((size, 2))], [np.outer(feed, c), own]])
+        b, c, d = np.concatenate([b, feed * d]), np.concatenate([b0 * c, [1.0, 0.0]]), b0 * d
+    powers = [np.eye(len(b))]
+    for _ in range(_FILTER_BLOCK):
+        powers.append(powers[-1] @ a)
+    response = np.array([d, *(c @ power @ b for power in powers[: _FILTER_BLOCK - 1])])
+    direct = np.zeros((_FILTER_BLOCK, _FILTER_BLOCK))
+    for row in range(_FILTER_BLOCK):
+        direct[row, row:] = response[: _FILTER_BLOCK - row]
+    carry = [powers[-1].T]
+    while np.abs(carry[-1]).max() > _NEGLIGIBLE:
+        carry.append(carry[-1] @ carry[-1])
+    return _BlockFilter(
+        direct=direct.astype(np.float32),
+        from_state=np.stack([c @ power for power in powers[:-1]], axis=1).astype(np.float32),
+        carry=tuple(carry[:-1]),
+        to_state=np.stack([power @ b for power in powers[-2::-1]]).astype(np.float32),
+    )
 
 
-def _block_powers(weighted: Float[Tensor, "channel time"], sample_rate: int) -> Float[Tensor, " block"]:
+def _weighted(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    """``channel time``, through both filters."""
+    num_channels, length = waveform.shape
+    filters = _block_filter(sample_rate)
+    blocks = np.pad(waveform, ((0, 0), (0, -length % _FILTER_BLOCK))).reshape(num_channels, -1, _FILTER_BLOCK)
+    states = np.zeros((*blocks.shape[:2], 4))
+    states[:, 1:] = blocks[:, :-1] @ filters.to_state
+    for number, carry in enumerate(filters.carry):
+        states[:, 1 << number :] += states[:, : -(1 << number)] @ carry
+    weighted = blocks @ filters.direct
+    weighted += states.astype(np.float32) @ filters.from_state
+    return weighted.reshape(num_channels, -1)[:, :length]
+
+
+def _block_powers(weighted: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
     """Mean square in each block, summed over channels."""
     length = weighted.shape[1]
-    running = torch.nn.functional.pad(weighted.double().square().sum(dim=0).cumsum(dim=0), (1, 0))
-    seconds = length / sample_rate
     step = _BLOCK_SECONDS / _BLOCKS_PER_BLOCK
-    count = max(1, round((seconds - _BLOCK_SECONDS) / step) + 1)
-    starts = torch.tensor([int(number * step * sample_rate) for number in range(count)])
-    ends = torch.tensor([int((number * step + _BLOCK_SECONDS) * sample_rate) for number in range(count)])
-    powers = running[ends.clamp(max=length)] - running[starts.clamp(max=length)]
-    return powers.clamp_min(0.0) / min(_BLOCK_SECONDS * sample_rate, length)
+    count = max(1, round((length / sample_rate - _BLOCK_SECONDS) / step) + 1)
+    starts = [min(int(number * step * sample_rate), length) for number in range(count)]
+    ends = [min(int((number * step + _BLOCK_SECONDS) * sample_rate), length) for number in range(count)]
+    places = sorted({0, *starts, *ends})
+    pieces = [float(np.vdot(piece, piece)) for piece in (weighted[:, i:j] for i, j in itertools.pairwise(places))]
+    running = dict(zip(places, itertools.accumulate(pieces, initial=0.0), strict=True))
+    energies = [running[end] - running[start] for start, end in zip(starts, ends, strict=True)]
+    return np.maximum(energies, 0.0) / min(_BLOCK_SECONDS * sample_rate, length)
 
 
-def _loudness(power: Float[Tensor, "*block"]) -> Float[Tensor, "*block"]:
-    return _OFFSET_DB + 10 * power.log10()
-
-
-def _polynomial(coefficients: tuple[float, float, float], delay: Tensor) -> Tensor:
-    first, second, third = coefficients
-    return first + delay * (second + delay * third)
-
-
-def _smooth(length: int) -> int:
-    """The next length of the form 2^k or 3 * 2^k, for which transforms are quick, and which is even."""
-    power = 1 << (length - 1).bit_length()
-    return power * 3 // 4 if power * 3 // 4 >= length else power
+def _loudness(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return _OFFSET_DB + 10 * np.log10(power)
