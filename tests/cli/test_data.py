@@ -40,10 +40,9 @@ def test_an_error_exits_with_1_and_one_line(stemtune: Run, songs: Path) -> None:
     (songs / "song1" / "vocals.wav").write_text("hello", encoding="utf-8")
     outcome = stemtune("data", "check", songs)
     assert outcome.code == 1
-    lines = [line for line in outcome.out.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    assert "song1 (vocals)" in lines[0]
-    assert "vocals.wav" in lines[0]
+    lines = outcome.out.splitlines()
+    assert [line for line in lines if line.startswith("error: ")] == ["error: Files that cannot be read (1)"]
+    assert "  - song1/vocals.wav: is text, not audio; give an audio or video file such as wav, flac, mp3, m4a" in lines
     assert "not fit for training yet" in outcome.out
 
 
@@ -51,7 +50,8 @@ def test_warnings_count_only_when_strict(stemtune: Run, songs: Path) -> None:
     (songs / "song1" / "vocals.wav").unlink()
     outcome = stemtune("data", "check", songs)
     assert outcome.code == 0
-    assert "warning: song1 (vocals): expected this stem" in outcome.out
+    assert "warning: Songs without a stem that others have (1)" in outcome.out
+    assert "song1 (vocals): no vocals, which 1 of 2 songs have" in outcome.out
     assert stemtune("data", "check", songs, "--strict").code == 1
 
 
@@ -59,8 +59,9 @@ def test_json_is_all_that_is_printed(stemtune: Run, songs: Path) -> None:
     outcome = stemtune("data", "check", songs, "--json")
     assert outcome.code == 0
     told = json.loads(outcome.out)
-    assert told["num_tracks"] == 2
-    assert told["active_minutes"]["drums"] == pytest.approx(1.2, abs=0.01)
+    assert told["schema_version"] == 1
+    assert len(told["tracks"]) == 2
+    assert told["active_minutes"][""]["drums"] == pytest.approx(1.2, abs=0.01)
     (songs / "song0" / "drums.wav").write_bytes(b"")
     outcome = stemtune("data", "check", songs, "--json")
     assert outcome.code == 1
@@ -74,9 +75,9 @@ def test_every_track_and_every_finding_on_request(stemtune: Run, songs: Path) ->
         soundfile.write(path, noise(100 + index).T.numpy(), RATE)
         soundfile.write(path.with_name("drums.wav"), torch.zeros(1, 6 * 60 * RATE // 60).T.numpy(), RATE)
     short, long = stemtune("data", "check", songs), stemtune("data", "check", songs, "--tracks")
-    assert short.out.count("the file is silent") == 5
-    assert "3 more of warning silent" in short.out
-    assert long.out.count("the file is silent") == 8
+    assert short.out.count("every sample is zero") == 5
+    assert "3 more silent; --tracks shows them all" in short.out
+    assert long.out.count("every sample is zero") == 8
     assert "more7" in long.out
 
 
@@ -95,3 +96,34 @@ def test_names_cannot_smuggle_markup(stemtune: Run, songs: Path) -> None:
     outcome = stemtune("data", "check", songs, "--tracks")
     assert outcome.code == 0
     assert "[bold]song" in outcome.out
+
+
+def test_reports_to_keep(stemtune: Run, songs: Path, tmp_path: Path) -> None:
+    kept = [tmp_path / name for name in ("audit.json", "audit.md", "audit.png")]
+    outcome = stemtune("data", "check", songs, *(part for file in kept for part in ("--save", file)))
+    assert outcome.code == 0, outcome.err
+    assert json.loads(kept[0].read_text())["counts"]["error"] == 0
+    assert kept[1].read_text().startswith("# Audit of ")
+    assert "| vocals | 2 | 1.2 |" in kept[1].read_text()
+    assert kept[2].read_bytes().startswith(b"\x89PNG")
+    outcome = stemtune("data", "check", songs, "--save", tmp_path / "audit.doc")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "expected a name ending in .json, .md, .png, .svg, .pdf" in outcome.err
+
+
+def test_several_data_sets_as_splits(stemtune: Run, songs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (songs / "song1").rename(other / "song1")
+    soundfile.write(other / "song1" / "drums.wav", 0.5 * noise(1, minutes=0.6).T.numpy(), RATE)
+    outcome = stemtune("data", "check", f"train={songs}", f"test={other}")
+    assert outcome.code == 1
+    assert "error: The same sound on both sides of a split (1)" in outcome.out
+    assert "are also in" in outcome.out
+    assert "while this is test" in outcome.out
+
+
+def test_headers_only_on_request(stemtune: Run, songs: Path) -> None:
+    outcome = stemtune("data", "check", songs, "--quick")
+    assert outcome.code == 0
+    assert "0 errors, 0 warnings, 0 notes: fit for training" in outcome.out
