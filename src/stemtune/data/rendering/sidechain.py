@@ -1,0 +1,29 @@
+"""Side-chain compression, imitated: everything ducks when the kick drum is struck, and comes back.
+
+gain(t) = 1 - depth * exp(-t_since_stroke / recovery), smoothed by a few milliseconds.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stemtune.data.rendering.effects import running_mean
+from stemtune.data.rendering.oscillators import Line
+from stemtune.data.rendering.sound import SAMPLE_RATE
+
+__all__ = ["ducked", "since_onset"]
+
+
+def ducked(
+    onsets_seconds: Sequence[float], num_samples: int, *, depth: float, recovery_seconds: float, ramp_seconds: float
+) -> Line:
+    """The gain at every sample, at most 1; ``depth`` is how much of the sound a stroke takes away."""
+    dips = 1 - depth * np.exp(-since_onset(onsets_seconds, num_samples) / recovery_seconds)
+    return running_mean(dips, round(ramp_seconds * SAMPLE_RATE))
+
+
+def since_onset(onsets_seconds: Sequence[float], num_samples: int) -> Line:
+    """Seconds since the latest onset, at every sample; large before the first."""
+    onsets = np.sort(np.array([-1e3, *onsets_seconds]))
+    time = np.arange(num_samples) / SAMPLE_RATE
+    return time - onsets[np.searchsorted(onsets, time, side="right") - 1]
