@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from stemtune.errors import InputError, UsageError, WeightsError
 from stemtune.hub import find_card, load, registry
 from stemtune.hub.exporting import export_model
 from stemtune.hub.importing import find_targets, import_checkpoint, read_checkpoint
+from tests.golden import make_jukebox
 
 
 class TinyOpenUnmix(nn.Module):
@@ -159,3 +161,29 @@ def test_a_zip_that_is_not_an_export_is_refused(folder: Path, tmp_path: Path):
         archive.writestr("../card.json", "{}")
     with pytest.raises(WeightsError, match="is not an exported model"):
         import_checkpoint("stemtune", tmp_path / "other.zip", name="third")
+
+
+def test_jukebox_and_unmix(tmp_path: Path, home: Path) -> None:
+    golden = load_file(make_jukebox.FILE)
+    state = {name.removeprefix("state/"): value for name, value in golden.items() if name.startswith("state/")}
+    torch.save({"model": state, "step": 3, "hps": {"levels": 1}}, tmp_path / "vqvae.pth.tar")
+    card = import_checkpoint("jukebox", tmp_path / "vqvae.pth.tar", name="music")
+    assert (card.family, card.stems) == ("vqvae", ("music",))
+    assert import_checkpoint("jukebox", tmp_path / "vqvae.pth.tar", name="bass", stems=("bass",)).stems == ("bass",)
+    paths = {f"drums.{part}": tmp_path / "vqvae.pth.tar" for part in ("codec", "mixture")}
+    card = import_checkpoint("unmix", paths, name="unmix")
+    assert (card.family, card.stems) == ("unmix", ("drums",))
+    waveform = golden["waveform"].permute(0, 2, 1)
+    with torch.no_grad():
+        assert torch.equal(load("unmix")(waveform).codes, load("music")(waveform).codes)
+
+
+@pytest.mark.parametrize("targets", [{"drums.codec": "a"}, {"drums": "a"}, {}])
+def test_unmix_needs_two_files_per_stem(tmp_path: Path, home: Path, targets: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="two files per stem"):
+        import_checkpoint("unmix", {name: tmp_path / path for name, path in targets.items()}, name="unmix")
+
+
+def test_an_auto_encoder_listens_to_one_stem(tmp_path: Path, home: Path) -> None:
+    with pytest.raises(UsageError, match="listens to one stem"):
+        import_checkpoint("jukebox", tmp_path / "x.tar", name="x", stems=("a", "b"))

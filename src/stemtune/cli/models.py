@@ -90,6 +90,8 @@ def info(
         "`stemtune models import --from asteroid-xumx --name xumx xumx.pth --licence CC-BY-NC-SA-4.0`\n\n"
         "`stemtune models import --from nussl-chimera --name voice --stem accompaniment --stem vocals best.pth`\n\n"
         "`stemtune models import --from demucs-v2 --name demucs demucs-e07c671f.th` — releases 2 and 3 of Demucs\n\n"
+        "`stemtune models import --from jukebox --name music vqvae.pth.tar` — Jukebox's auto-encoder, for Unmix\n\n"
+        "`stemtune models import --from unmix --name unmix --target drums.codec=a.tar --target drums.mixture=b.tar`\n\n"
         "`stemtune models import --from stemtune --name tabla tabla.zip` — what `models export` wrote"
     ),
 )
@@ -99,7 +101,9 @@ def import_model(
     ] = None,
     *,
     source: Annotated[
-        Literal["open-unmix", "asteroid-xumx", "nussl-chimera", "demucs-v1", "demucs-v2", "stemtune"],
+        Literal[
+            "open-unmix", "asteroid-xumx", "nussl-chimera", "demucs-v1", "demucs-v2", "jukebox", "unmix", "stemtune"
+        ],
         typer.Option("--from", help="Which tool wrote it.", show_default=False),
     ],
     name: Annotated[str, typer.Option("--name", "-n", help="What to call the model.", show_default=False)],
@@ -109,7 +113,7 @@ def import_model(
     ] = None,
     stem: Annotated[
         list[str] | None,
-        typer.Option("--stem", help="A stem's name, for nussl-chimera and demucs, in order; may be repeated."),
+        typer.Option("--stem", help="A stem's name, for nussl-chimera, demucs and jukebox, in order; may be repeated."),
     ] = None,
     licence: Annotated[str, typer.Option("--licence", help="Of the weights; checkpoints do not say.")] = "unknown",
     sample_rate: Annotated[

@@ -9,7 +9,7 @@ rest. After the import the pickle is not needed any more.
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -20,7 +20,14 @@ from torch import Tensor
 from stemtune.config import parse
 from stemtune.errors import ConfigError, InputError, UsageError, WeightsError
 from stemtune.hub.cards import ModelCard
-from stemtune.hub.convert import from_asteroid_xumx, from_demucs_v2, from_nussl_chimera, from_open_unmix
+from stemtune.hub.convert import (
+    from_asteroid_xumx,
+    from_demucs_v2,
+    from_jukebox,
+    from_nussl_chimera,
+    from_open_unmix,
+    from_unmix,
+)
 from stemtune.hub.convert.nussl_chimera import INERT_OBJECTS
 from stemtune.hub.folder import load, save_model
 from stemtune.hub.registry import ALIASES, MODEL_FILES, SHIPPED_MODELS, find_card, user_models
@@ -28,7 +35,9 @@ from stemtune.models.base import Separator
 
 __all__ = ["Checkpoint", "SourceFormat", "find_targets", "import_checkpoint", "read_checkpoint"]
 
-SourceFormat = Literal["open-unmix", "asteroid-xumx", "nussl-chimera", "demucs-v1", "demucs-v2", "stemtune"]
+SourceFormat = Literal[
+    "open-unmix", "asteroid-xumx", "nussl-chimera", "demucs-v1", "demucs-v2", "jukebox", "unmix", "stemtune"
+]
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".th", ".chkpnt")
 
 
@@ -48,7 +57,8 @@ def import_checkpoint(
 
     Args:
         source: which tool wrote it; ``stemtune`` is a folder or zip that `export_model` wrote.
-        paths: a file; for ``open-unmix`` one file per target, or a folder that holds them.
+        paths: a file; for ``open-unmix`` one file per target, or a folder that holds them; for ``unmix``
+            two per stem, ``STEM.codec`` and ``STEM.mixture``.
         name: under which it can be loaded afterwards.
         licence: of the weights, which foreign checkpoints do not state.
         description: one sentence for the card.
@@ -75,7 +85,7 @@ def import_checkpoint(
         intended_use="As its authors state; nothing more is known here.",
         limits=("Imported: its training data, its scores and its licence are not verified by stemtune.",),
     )
-    return save_model(_convert(source, paths, sample_rate, hop_length, stems), destination, card)
+    return save_model(_convert(_Request(source, paths, sample_rate, hop_length, stems)), destination, card)
 
 
 def find_targets(folder: Path) -> dict[str, Path]:
@@ -111,7 +121,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The state dictionary in a torch checkpoint, whether bare or under ``state_dict``; nothing is executed.
+    """The state dictionary in a torch checkpoint, bare or under ``state_dict`` or ``model``; nothing is executed.
 
     Raises:
         InputError: if there is no such file.
@@ -129,7 +139,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"({reason:.160})"
         ) from None
     outer = _mapping(content)
-    state = _mapping(outer.get("state_dict", outer))
+    state = next((_mapping(outer[key]) for key in ("state_dict", "model") if _mapping(outer.get(key))), outer)
     if not state:
         raise WeightsError(
             f"{path} holds no state dictionary: expected names and tensors, found {type(content).__name__}"
@@ -148,45 +158,107 @@ def _mapping(content: object) -> Mapping[object, object]:
     return cast("Mapping[object, object]", content) if isinstance(content, Mapping) else {}
 
 
-def _convert(
-    source: SourceFormat,
-    paths: Path | Mapping[str, Path],
-    sample_rate: int | None,
-    hop_length: int | None,
-    stems: Sequence[str],
-) -> Separator:
-    if stems and source not in ("nussl-chimera", "demucs-v1", "demucs-v2"):
-        raise UsageError(f"checkpoints of {source} name their stems themselves; --stem is for nussl-chimera and demucs")
-    if source == "demucs-v1" or source == "demucs-v2":
-        tensors = read_checkpoint(_one_path(source, paths)).tensors
-        return from_demucs_v2(
-            tensors, resample=source == "demucs-v2", stems=stems or None, sample_rate=sample_rate or 44100
+@dataclass(frozen=True)
+class _Request:
+    """What a converter may be told beside the checkpoint; None and nothing where it must know itself."""
+
+    source: SourceFormat
+    paths: Path | Mapping[str, Path]
+    sample_rate: int | None
+    hop_length: int | None
+    stems: Sequence[str]
+
+    def read_one(self) -> Checkpoint:
+        """The only file of a format that has one."""
+        return read_checkpoint(_one_path(self.source, self.paths))
+
+
+def _convert(request: _Request) -> Separator:
+    if request.stems and request.source not in _NAMELESS:
+        raise UsageError(
+            f"checkpoints of {request.source} name their stems themselves; --stem is for {', '.join(_NAMELESS)}"
         )
-    if source == "nussl-chimera":
-        checkpoint = read_checkpoint(_one_path(source, paths))
-        return from_nussl_chimera(
-            checkpoint.tensors,
-            stems=stems,
-            config=checkpoint.config,
-            sample_rate=sample_rate or 16000,
-            hop_length=hop_length,
-        )
-    if source == "asteroid-xumx":
-        checkpoint = read_checkpoint(_one_path(source, paths))
-        return from_asteroid_xumx(
-            checkpoint.tensors,
-            sample_rate=sample_rate or checkpoint.settings.get("sample_rate", 44100),
-            hop_length=hop_length or checkpoint.settings.get("n_hop"),
-        )
+    return _CONVERTERS[request.source](request)
+
+
+def _convert_demucs(request: _Request) -> Separator:
+    return from_demucs_v2(
+        request.read_one().tensors,
+        resample=request.source == "demucs-v2",
+        stems=request.stems or None,
+        sample_rate=request.sample_rate or 44100,
+    )
+
+
+def _convert_nussl_chimera(request: _Request) -> Separator:
+    checkpoint = request.read_one()
+    return from_nussl_chimera(
+        checkpoint.tensors,
+        stems=request.stems,
+        config=checkpoint.config,
+        sample_rate=request.sample_rate or 16000,
+        hop_length=request.hop_length,
+    )
+
+
+def _convert_asteroid_xumx(request: _Request) -> Separator:
+    checkpoint = request.read_one()
+    return from_asteroid_xumx(
+        checkpoint.tensors,
+        sample_rate=request.sample_rate or checkpoint.settings.get("sample_rate", 44100),
+        hop_length=request.hop_length or checkpoint.settings.get("n_hop"),
+    )
+
+
+def _convert_open_unmix(request: _Request) -> Separator:
+    paths = request.paths
     if isinstance(paths, Path):
         if not paths.is_dir():
             raise UsageError(f"open-unmix keeps one file per target: give their folder, or --target vocals={paths}")
         paths = find_targets(paths)
     return from_open_unmix(
         {target: read_checkpoint(path).tensors for target, path in paths.items()},
-        sample_rate=sample_rate,
-        hop_length=hop_length,
+        sample_rate=request.sample_rate,
+        hop_length=request.hop_length,
     )
+
+
+def _convert_jukebox(request: _Request) -> Separator:
+    if len(request.stems) > 1:
+        raise UsageError(f"an auto-encoder listens to one stem; got {', '.join(request.stems)}")
+    stem = request.stems[0] if request.stems else "music"
+    return from_jukebox(request.read_one().tensors, stem=stem, sample_rate=request.sample_rate or 44100)
+
+
+def _convert_unmix(request: _Request) -> Separator:
+    """Two checkpoints for each stem: ``drums.codec`` and ``drums.mixture``."""
+    paths = request.paths
+    stems = dict.fromkeys(name.rpartition(".")[0] for name in paths) if isinstance(paths, Mapping) else {}
+    wanted = {f"{stem}.{part}" for stem in stems for part in ("codec", "mixture")}
+    if isinstance(paths, Path) or not stems or set(paths) != wanted:
+        raise UsageError(
+            "Unmix keeps two files per stem: give --target STEM.codec=FILE, the auto-encoder of the first phase, and "
+            "--target STEM.mixture=FILE, the encoder of the second, for each stem"
+        )
+    return from_unmix(
+        {
+            stem: (read_checkpoint(paths[f"{stem}.codec"]).tensors, read_checkpoint(paths[f"{stem}.mixture"]).tensors)
+            for stem in stems
+        },
+        sample_rate=request.sample_rate or 44100,
+    )
+
+
+_CONVERTERS: Mapping[str, Callable[[_Request], Separator]] = {
+    "asteroid-xumx": _convert_asteroid_xumx,
+    "demucs-v1": _convert_demucs,
+    "demucs-v2": _convert_demucs,
+    "jukebox": _convert_jukebox,
+    "nussl-chimera": _convert_nussl_chimera,
+    "open-unmix": _convert_open_unmix,
+    "unmix": _convert_unmix,
+}
+_NAMELESS = ("nussl-chimera", "demucs-v1", "demucs-v2", "jukebox")  # whose checkpoints have no names of stems
 
 
 def _read_exported(path: Path) -> tuple[Separator, ModelCard]:
