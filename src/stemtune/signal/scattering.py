@@ -75,8 +75,8 @@ def scatter(
 
 
 def scatter_blocks(
-    blocks: Iterable[Float[Tensor, "time"]], *, scale: int = 8, per_octave: int = 8
-) -> Iterator[Float[Tensor, "order frequency frame"]]:
+    blocks: Iterable[Float[Tensor, "_time"]], *, scale: int = 8, per_octave: int = 8
+) -> Iterator[Float[Tensor, "order frequency _frame"]]:
     """The transform of a stream, frames as they are finished; how it was cut makes no difference to a single bit."""
     hop = 1 << scale
     fresh = _BLOCK - 2 * _MARGIN
