@@ -64,8 +64,11 @@ class ExcerptReader:
         total = torch.empty(self.channels, num_samples) if out is None else out
         if len(paths) == 1 and self._read_plain(paths[0], round(start_seconds * self.sample_rate), total):
             return total
-        total.zero_()
-        for path in paths:
+        first, *others = paths
+        samples = self._read_any(first, start_seconds, num_samples)
+        total[:, : samples.shape[1]] = samples
+        total[:, samples.shape[1] :] = 0.0
+        for path in others:
             samples = self._read_any(path, start_seconds, num_samples)
             total[:, : samples.shape[1]] += samples
         return total
