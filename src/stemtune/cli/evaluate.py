@@ -96,7 +96,7 @@ def evaluate(
     request = EvaluationRequest(metrics=names, baseline=baseline).checked()
     songs = open_tracks(dataset, split=split, layout=layout, pattern=pattern)
     system = open_system(subject, options=options, fit=fit)
-    with open_progress(songs) as on_event:
+    with open_progress(songs) as progress:
         result = score(
             system,
             songs,
@@ -104,7 +104,7 @@ def evaluate(
             folder=out / "tracks" if out else None,
             pictures=out if pictures else None,
             jobs=jobs,
-            on_event=on_event,
+            on_event=lambda event: progress.event("", event),
         )
     _print_tables(result, with_tracks=tracks, rule=rule)
     if out is not None:

@@ -1,7 +1,6 @@
 """How far an evaluation is: a bar with the time left on a terminal, one line for each track elsewhere; on stderr."""
 
-import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -10,41 +9,51 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from stemtune.data.tracks import Track
 from stemtune.evaluation.protocol import TrackEvent
 
-__all__ = ["open_progress"]
+__all__ = ["EvaluationProgress", "open_progress"]
+
+
+class EvaluationProgress:
+    """A bar that counts the seconds of all tracks of all systems."""
+
+    def __init__(self, tracks: Sequence[Track], num_systems: int = 1) -> None:
+        self._console = Console(stderr=True)
+        self.bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        total = num_systems * sum(track.duration_seconds for track in tracks)
+        self._task = self.bars.add_task(f"{len(tracks)} tracks", total=total)
+        self._heard = dict[tuple[str, str], float]()
+
+    def event(self, label: str, event: TrackEvent) -> None:
+        """Something happened to a track of a system."""
+        self._heard[label, event.track.name] = event.seconds_done
+        self.bars.update(self._task, completed=sum(self._heard.values()))
+        if event.kind != "progress":
+            before = f"{label}: " if label else ""
+            kept = " (already done)" if event.kind == "kept" else ""
+            self.step(f"{before}{event.num_finished}/{event.num_tracks} {event.track.name}{kept}")
+
+    def step(self, text: str) -> None:
+        """Something begins."""
+        self.bars.update(self._task, description=text)
+        if not self._console.is_terminal:
+            self._console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def open_progress(tracks: Sequence[Track], *, label: str = "") -> Generator[Callable[[TrackEvent], None], None, None]:
-    """What an evaluation is to tell its events to.
+def open_progress(tracks: Sequence[Track], *, num_systems: int = 1) -> Generator[EvaluationProgress, None, None]:
+    """What evaluations are to tell their events to.
 
     Args:
-        tracks: that will be evaluated; the bar counts their seconds.
-        label: what goes before the names of tracks, such as the system's.
+        tracks: that will be evaluated.
+        num_systems: how often.
     """
-    console = Console(stderr=True)
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    before = f"{label}: " if label else ""
-    finished, lock = dict[str, float](), threading.Lock()
-    task = bars.add_task(f"{before}{len(tracks)} tracks", total=sum(track.duration_seconds for track in tracks))
-
-    def on_event(event: TrackEvent) -> None:
-        with lock:
-            finished[event.track.name] = event.seconds_done
-            bars.update(task, completed=sum(finished.values()))
-            if event.kind != "progress":
-                text = f"{before}{event.num_finished}/{event.num_tracks} {event.track.name}"
-                bars.update(task, description=text)
-                if not console.is_terminal:
-                    kept = " (already done)" if event.kind == "kept" else ""
-                    console.print(text + kept, style="dim", markup=False, highlight=False, soft_wrap=True)
-
-    with bars:
-        yield on_event
+    progress = EvaluationProgress(tracks, num_systems)
+    with progress.bars:
+        yield progress

@@ -35,6 +35,7 @@ __all__ = [
     "Interval",
     "PairedComparison",
     "SignedRankTest",
+    "Statistic",
     "bootstrap_interval",
     "compare_systems",
     "holm",
@@ -267,8 +268,9 @@ def _differences(treatment: Sequence[float], control: Sequence[float]) -> Any:
         )
     if len(treatment) < 2:
         raise InputError(f"a test needs at least two pairs; there are {len(treatment)}: evaluate more tracks")
-    with np.errstate(invalid="ignore"):
-        differences = np.asarray(treatment, dtype=np.float64) - np.asarray(control, dtype=np.float64)
+    first_scores, second_scores = np.asarray(treatment, dtype=np.float64), np.asarray(control, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # equal infinities are a tie
+        differences = np.where(first_scores == second_scores, 0.0, first_scores - second_scores)
     bad = np.isnan(differences).nonzero()[0]
     if len(bad):
         first = int(bad[0])

@@ -13,6 +13,7 @@ from stemtune.data.datasets import Layout, open_dataset
 from stemtune.data.tracks import Track
 from stemtune.errors import InputError
 from stemtune.evaluation.model_systems import ModelSystem
+from stemtune.evaluation.oracle import ORACLES, OracleSystem
 from stemtune.evaluation.systems import MIXTURE_SYSTEM, EstimatesSystem, MixtureSystem, System
 from stemtune.hub.registry import CARD_FILE, find_folder, model_folders
 from stemtune.separation.options import SeparationOptions
@@ -24,7 +25,7 @@ def open_system(text: str, *, options: SeparationOptions | None = None, fit: boo
     """The system that a user means.
 
     Args:
-        text: ``mixture``; a model's name; or a path to a model's folder or to a folder of estimates.
+        text: ``mixture``, ``oracle-irm`` or ``oracle-mwf``; a model's name; or the folder of a model or of estimates.
         options: of a model's separations.
         fit: take estimates of any rate, length and number of channels, and make them fit.
 
@@ -34,6 +35,8 @@ def open_system(text: str, *, options: SeparationOptions | None = None, fit: boo
     """
     if text == MIXTURE_SYSTEM:
         return MixtureSystem()
+    if text in ORACLES:
+        return OracleSystem(text)
     folder = Path(text).expanduser()
     if text not in model_folders() and folder.is_dir() and not (folder / CARD_FILE).is_file():
         return EstimatesSystem(folder, name=text, fit=fit)
