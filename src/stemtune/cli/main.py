@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtune.cli import data, models
+from stemtune.cli.compare import COMPARE_EXAMPLES, compare
 from stemtune.cli.evaluate import EVALUATE_EXAMPLES, evaluate
 from stemtune.cli.separate import SEPARATE_EXAMPLES, separate
 from stemtune.cli.train import TRAIN_EXAMPLES, train
@@ -66,6 +67,7 @@ def options(
 app.command("separate", epilog=SEPARATE_EXAMPLES)(separate)
 app.command("train", epilog=TRAIN_EXAMPLES)(train)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
+app.command("compare", epilog=COMPARE_EXAMPLES)(compare)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 
