@@ -5,18 +5,22 @@ import torch
 from torch.nn import functional
 
 from stemtune.nn import directions
-from stemtune.nn.directions import unit_sigmoid
+from stemtune.nn.directions import Bounded, unit_directions
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 @pytest.mark.parametrize("block_values", [1, 100, 1 << 17])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_fused_equals_separate(block_values: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_equals_separate(
+    activation: Bounded, block_values: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(directions, "_BLOCK_VALUES", block_values)
     generator = torch.Generator().manual_seed(0)
     logits = (3 * torch.randn(2, 7, 5 * 4, generator=generator, dtype=torch.float64)).to(dtype).requires_grad_()
-    pull = torch.randn(2, 7, 5, 4, generator=generator, dtype=torch.float64).to(unit_sigmoid(logits, num_axes=4).dtype)
-    fused = unit_sigmoid(logits, num_axes=4)
-    plain = functional.normalize(logits.to(pull.dtype).view(2, 7, 5, 4).sigmoid(), dim=-1)
+    fused = unit_directions(logits, num_axes=4, activation=activation)
+    pull = torch.randn(2, 7, 5, 4, generator=generator, dtype=torch.float64).to(fused.dtype)
+    activated = getattr(torch, activation)(logits.to(pull.dtype).view(2, 7, 5, 4))
+    plain = functional.normalize(activated, dim=-1)
     tolerance = {torch.float32: 1e-6, torch.float64: 1e-12, torch.bfloat16: 1e-2}[dtype]
     torch.testing.assert_close(fused, plain, rtol=0, atol=tolerance)
     (gradient,) = torch.autograd.grad((fused * pull).sum(), logits)
@@ -26,7 +30,7 @@ def test_fused_equals_separate(block_values: int, dtype: torch.dtype, monkeypatc
 
 def test_logits_that_underflow_give_finite_directions() -> None:
     logits = torch.full((1, 1, 4), -200.0, requires_grad=True)
-    directed = unit_sigmoid(logits, num_axes=4)
+    directed = unit_directions(logits, num_axes=4, activation="sigmoid")
     directed.sum().backward()
     assert torch.isfinite(directed).all()
     assert logits.grad is not None
@@ -36,5 +40,6 @@ def test_logits_that_underflow_give_finite_directions() -> None:
 def test_views_of_a_larger_product_are_taken_as_they_are() -> None:
     both = torch.randn(2, 3, 20, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(
-        unit_sigmoid(both[..., :12], num_axes=4), unit_sigmoid(both[..., :12].clone(), num_axes=4)
+        unit_directions(both[..., :12], num_axes=4, activation="tanh"),
+        unit_directions(both[..., :12].clone(), num_axes=4, activation="tanh"),
     )

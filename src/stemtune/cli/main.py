@@ -19,6 +19,8 @@ import typer
 from stemtune.cli import data, models
 from stemtune.cli.compare import COMPARE_EXAMPLES, compare
 from stemtune.cli.evaluate import EVALUATE_EXAMPLES, evaluate
+from stemtune.cli.mine import MINE_EXAMPLES, TRAIN_DETECTOR_EXAMPLES, mine, train_detector
+from stemtune.cli.reproduce import REPRODUCE_EXAMPLES, reproduce
 from stemtune.cli.separate import SEPARATE_EXAMPLES, separate
 from stemtune.cli.train import TRAIN_EXAMPLES, train
 from stemtune.errors import StemtuneError
@@ -66,8 +68,11 @@ def options(
 
 app.command("separate", epilog=SEPARATE_EXAMPLES)(separate)
 app.command("train", epilog=TRAIN_EXAMPLES)(train)
+app.command("reproduce", epilog=REPRODUCE_EXAMPLES)(reproduce)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
 app.command("compare", epilog=COMPARE_EXAMPLES)(compare)
+app.command("train-detector", epilog=TRAIN_DETECTOR_EXAMPLES)(train_detector)
+app.command("mine", epilog=MINE_EXAMPLES)(mine)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 

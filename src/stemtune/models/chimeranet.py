@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stemtune.models.base import Separator, SeparatorConfig
-from stemtune.nn.directions import unit_sigmoid
+from stemtune.nn.directions import unit_directions
 from stemtune.nn.recurrent import recurrent_stack
 from stemtune.signal.scaled_stft import scaled_istft, scaled_stft, sqrt_hann
 from stemtune.types import Estimate
@@ -171,8 +171,8 @@ class ChimeraNet(Separator):
             self.config.unit_norm,
             self.config.embedding_size,
         )
-        if activation == "sigmoid" and unit_norm:
-            embedding = unit_sigmoid(outputs, num_axes=size)
+        if activation != "none" and unit_norm:
+            embedding = unit_directions(outputs, num_axes=size, activation=activation)
         else:
             outputs = outputs.to(self.window.dtype)
             if activation != "none":

@@ -1,0 +1,59 @@
+"""Miniatures of the study's corpora, and of its scale."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from stemtune.recipes.bugler2020.scales import LAPTOP, Scale
+
+RATE = 16000
+LAPTOP_SETS: Mapping[str, tuple[str, ...]] = {
+    "real/songs": ("vocals", "accompaniment"),
+    "real/karaoke": ("vocals", "accompaniment"),
+    "pop": ("drums", "bass", "other"),
+    "drums/train": ("kick", "snare", "cymbals"),
+    "drums/test": ("kick", "snare", "cymbals"),
+    "choir/train": ("male", "female"),
+    "choir/test": ("male", "female"),
+    "chorales/train": ("violin", "clarinet", "saxophone", "bassoon"),
+    "chorales/test": ("violin", "clarinet", "saxophone", "bassoon"),
+}
+
+
+def tiny_scale(**changes: object) -> Scale:
+    """A network of a few thousand parameters, two steps of everything."""
+    settings: dict[str, object] = {
+        "hidden_size": 4,
+        "num_layers": 1,
+        "pretrain_steps": 2,
+        "finetune_steps": 2,
+        "batch_size": 2,
+        "segment_seconds": 0.5,
+        "excerpt_seconds": 0.7,
+        "headline_seeds": [0],
+        "glance_every_steps": 1,
+        "num_excerpts": 3,
+        "num_glance_excerpts": 2,
+    }
+    return LAPTOP.override(settings | changes)
+
+
+def write_song(
+    folder: Path, stems: Sequence[str], *, seconds: float = 2.0, suffix: str = ".wav", seed: int = 0
+) -> None:
+    """Noise in a band of its own for each stem."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, stem in enumerate(stems):
+        tone = np.sin(2 * np.pi * 300 * (number + 1) * time) + 0.1 * generator.standard_normal(time.size)
+        soundfile.write(folder / f"{stem}{suffix}", (0.1 * tone).astype(np.float32), RATE, subtype="FLOAT")
+
+
+def write_laptop_sets(folder: Path) -> None:
+    """What `prepare` makes, in small."""
+    for seed, (name, stems) in enumerate(LAPTOP_SETS.items()):
+        for song in ("a", "b"):
+            write_song(folder / name / f"song-{song}", stems, seed=seed)
