@@ -301,7 +301,7 @@ def test_headers_only(tmp_path: Path) -> None:
     assert kinds(report) == {
         ("error", "unreadable", "song1", "drums"),
         ("error", "length", "song3", "drums"),
-        ("warning", "duplicate", "song3", "vocals"),
+        ("warning", "shared_audio", "song3", "vocals"),
     }
     assert report.is_quick
     assert report.tracks[0].stems["vocals"].heard is None

@@ -25,11 +25,12 @@ __all__ = ["Bleed", "find_bleed"]
 
 _EXCERPT_SECONDS = 1.0
 _NUM_PLACES = 6
+_APART = 4  # excerpts; neighbours would be one place
 _MIN_PLACES = 3
 _MAX_LAG_SECONDS = 0.05
 _WHITENING = 0.5
 _SHARE = 0.6
-_AUDIBLE_DB = -45.0
+_AUDIBLE_DB, _ALIKE = -45.0, 0.3
 _QUIET_POWER, _LOUD_POWER = 1e-11, 1e-5  # -110 dB: something is there at all; -50 dB: worth looking for
 
 
@@ -62,7 +63,8 @@ def find_bleed(facts: TrackFacts) -> tuple[Bleed, ...]:
         if frozenset((first, second)) not in same:
             both = (_look(facts, into, source, curves) for into, source in permutations((first, second)))
             found += sorted((bleed for bleed in both if bleed), key=lambda bleed: -bleed.correlation)[:1]
-    return tuple(sorted((bleed for bleed in found if bleed.level_db > _AUDIBLE_DB), key=lambda bleed: -bleed.level_db))
+    audible = (bleed for bleed in found if bleed.level_db > _AUDIBLE_DB and bleed.correlation > _ALIKE)
+    return tuple(sorted(audible, key=lambda bleed: -bleed.level_db))
 
 
 def _look(facts: TrackFacts, into: str, source: str, curves: dict[str, NDArray[np.float32]]) -> Bleed | None:
@@ -71,7 +73,7 @@ def _look(facts: TrackFacts, into: str, source: str, curves: dict[str, NDArray[n
     quiet, loud = (_smallest(curves[into][:length], frames), _smallest(curves[source][:length], frames))
     contrast = np.where(loud > _LOUD_POWER, loud, 0.0) / np.maximum(quiet, _QUIET_POWER)
     contrast[quiet <= _QUIET_POWER] = 0.0
-    places = best_places(contrast, frames=frames, count=_NUM_PLACES, above=1.0)
+    places = best_places(contrast, frames=_APART * frames, count=_NUM_PLACES, above=1.0)
     if len(places) < _MIN_PLACES:
         return None
     heard, played = (

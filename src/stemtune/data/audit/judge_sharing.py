@@ -1,15 +1,16 @@
 """What it means that two tracks share sound: leakage across splits, a duplicate, or a passage in common.
 
-different splits             leakage: an error from 3 s or half of the shorter file on, else a warning
-same split, all of both      duplicate: a warning
-same split, a passage        shared: a note; a warning where no splits exist yet, for they would cut through it
+    different splits               leakage: an error from 3 s or half of the shorter file on, else a warning
+    same split, all stems whole    duplicate: a warning
+    same split, less than that     shared: a note; a warning where no splits exist yet, for they would cut through it
+
+Two tracks make one finding, however many of their stems are concerned.
 """
 
 from collections.abc import Iterator, Sequence
 
-from stemtune.data.audit.report import Finding, Severity, SharedAudio
+from stemtune.data.audit.report import Finding, Severity
 from stemtune.data.audit.sharing import Sharing
-from stemtune.data.audit.sources import Item
 
 __all__ = ["judge_sharing"]
 
@@ -27,7 +28,7 @@ def judge_sharing(sharings: Sequence[Sharing]) -> Iterator[Finding]:
     for shared in pairs.values():
         longest = max(shared, key=lambda sharing: sharing.audio.seconds)
         first, second, audio = longest.first, longest.second, longest.audio
-        severity, kind = _judge(first, second, audio)
+        severity, kind = _judge(shared, longest)
         yield Finding(
             severity=severity,
             kind=kind,
@@ -38,31 +39,32 @@ def judge_sharing(sharings: Sequence[Sharing]) -> Iterator[Finding]:
         )
 
 
-def _judge(first: Item, second: Item, audio: SharedAudio) -> tuple[Severity, str]:
+def _judge(shared: Sequence[Sharing], longest: Sharing) -> tuple[Severity, str]:
+    first, second, audio = longest.first, longest.second, longest.audio
     if first.split != second.split:
         serious = audio.seconds >= _LEAK_SECONDS or audio.share >= _LEAK_SHARE
         return Severity.ERROR if serious else Severity.WARNING, "leakage"
     lengths = sorted((first.track.duration_seconds, second.track.duration_seconds))
-    if audio.is_exact or (audio.share >= _WHOLE_SHARE and lengths[0] >= _SAME_LENGTH * lengths[1]):
+    whole = [one.audio for one in shared if one.audio.is_exact or one.audio.share >= _WHOLE_SHARE]
+    firsts, seconds = {audio.first_stem for audio in whole}, {audio.second_stem for audio in whole}
+    is_all = firsts >= set(first.track.stems) and seconds >= set(second.track.stems)
+    if is_all and lengths[0] >= _SAME_LENGTH * lengths[1]:
         return Severity.WARNING, "duplicate"
     return Severity.NOTE if first.split else Severity.WARNING, "shared_audio"
 
 
 def _describe(shared: Sequence[Sharing], longest: Sharing) -> str:
-    """Such as: 12.0 s of vocals (from 0:03) are in song2, vocals (from 1:05); so are 2 more of its files."""
+    """Such as: 12.0 s (from 0:03.0) are also in song2 (vocals, from 1:05.0) of test; likewise drums."""
     audio, first, second = longest.audio, longest.first, longest.second
-    place = f"{first.track.name} ({audio.first_stem})"
-    if first.source != second.source:
-        place = f"{first.source.name}: {place}"
-    if first.split != second.split:
-        place = f"{place} of {first.split or 'no split'}, while this is {second.split or 'no split'}"
+    name = first.track.name if first.source == second.source else f"{first.source.name}: {first.track.name}"
     if audio.is_exact:
-        what = f"the same samples as {place}"
+        what = f"{second.split or 'this'} has the same samples as {name} ({audio.first_stem})"
     else:
-        what = (
-            f"{audio.seconds:.1f} s from {_clock(audio.second_start_seconds)} on are also in {place}, "
-            f"from {_clock(audio.first_start_seconds)} on"
-        )
+        here, there = _clock(audio.second_start_seconds), _clock(audio.first_start_seconds)
+        whose = f"of {second.split} " if first.split != second.split and second.split else ""
+        what = f"{audio.seconds:.1f} s {whose}(from {here}) are also in {name} ({audio.first_stem}, from {there})"
+    if first.split != second.split:
+        what += f" of {first.split or 'no split'}"
     others = sorted({sharing.audio.second_stem for sharing in shared} - {audio.second_stem})
     return f"{what}; likewise {', '.join(others)}" if others else what
 

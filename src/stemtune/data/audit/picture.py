@@ -73,7 +73,7 @@ def _draw_map(axes: Any, report: AuditReport, tracks: Sequence[TrackReport]) -> 
     colours = colormaps["magma_r"].with_extremes(bad=_ABSENT, under="white")
     image = axes.imshow(
         picture, aspect="auto", interpolation="nearest", cmap=colours, vmin=_QUIETEST_DB, vmax=_LOUDEST_DB,
-        extent=(0, seconds, len(names), 0),
+        extent=(0, seconds, picture.shape[0], 0),
     )  # fmt: skip
     axes.figure.colorbar(
         image, ax=axes, pad=0.01, fraction=0.03, aspect=40, extend="min", label="level of each second, dB"
@@ -149,7 +149,7 @@ def _draw_levels(axes: Any, report: AuditReport, stems: Sequence[str]) -> None:
 def _name_stems(axes: Any, stems: Sequence[str]) -> None:
     axes.set_yticks(range(len(stems)))
     axes.set_yticklabels(stems, fontsize=8 if len(stems) < 20 else 5, color=_INK)
-    axes.set_ylim(len(stems) - 0.5, -0.5)
+    axes.set_ylim(max(len(stems), 1) - 0.5, -0.5)
     axes.tick_params(labelsize=7)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

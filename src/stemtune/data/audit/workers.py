@@ -7,6 +7,7 @@ progress bar moves within long tracks, too:
 """
 
 import multiprocessing
+import multiprocessing.context
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -66,7 +67,7 @@ def run_all(
 def _run_in_processes(
     task: Callable[..., U], items: Sequence[T], jobs: int, on_seconds: Callable[[float], None] | None
 ) -> Generator[U | Crashed]:
-    context = multiprocessing.get_context("spawn")  # a forked copy of a process with threads may hang
+    context = _context()
     heard: Synchronized[float] = context.Value("d", 0.0)
     start = partial(ProcessPoolExecutor, mp_context=context, initializer=_initialise, initargs=(heard,))
     position = 0
@@ -86,6 +87,15 @@ def _run_in_processes(
             for item in items[position : position + jobs]:
                 yield _run_alone(task, item, start)
                 position += 1
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """How processes are started: not by copying this one, whose threads would be missing in the copy and hang it."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["stemtune.data.audit"])  # imported once, for all processes
+    return context
 
 
 def _run_alone(task: Callable[..., U], item: object, start: "partial[ProcessPoolExecutor]") -> U | Crashed:
