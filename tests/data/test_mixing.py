@@ -91,6 +91,8 @@ def test_loaders_go_on_where_they_are_told_to_and_batches_sum_to_the_mixture(son
     rest = list(loader(examples, batch_size=2, first_index=4, num_workers=0))
     assert len(everything) == 4
     assert all(torch.equal(a, b) for a, b in zip(everything[2:], rest, strict=True))
+    by_others = list(loader(examples, batch_size=2, first_index=0, num_workers=2))
+    assert all(torch.equal(a, b) for a, b in zip(everything, by_others, strict=True))
     batch = collate(everything[0], stems=("vocals", "drums"), sample_rate=8000)
     torch.testing.assert_close(batch.mixture, batch.sources.sum(dim=1))
     assert batch.present is not None

@@ -43,7 +43,7 @@ def train(
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option("--cache", help="Folder for decoded copies of compressed audio: quicker, the same result."),
+        typer.Option("--cache", help="Folder for decoded copies of compressed audio, which are read quicker."),
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the experiment as JSON and stop.")] = False,
     list_recipes: Annotated[bool, typer.Option("--list-recipes", help="Print the recipes and stop.")] = False,

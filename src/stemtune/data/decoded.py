@@ -10,8 +10,8 @@ A file that changes gets another copy, so a copy is never out of date. It holds 
 with and without it (but for MP3 and AAC, see below). The folder may be removed at any time.
 
 Deviations:
-    Where decoding begins matters to two decoders. That of MP3 rounds every other frame differently, by less than 1e-7;
-    AAC may code noise by its energy only, and then another noise of that energy is drawn.
+    Where decoding begins matters to two decoders. That of MP3 rounds every other frame differently, by less than 1e-7
+    (which a time stretch may magnify to 1e-3); AAC may code noise by its energy only, and then another one is drawn.
 """
 
 import hashlib

@@ -72,7 +72,7 @@ class Mixer:
             coherent=config.coherent_probability > 0,
             incoherent=config.coherent_probability < 1,
         )
-        check_sounds(self._stock, self._reader)
+        check_sounds(self._stock, ExcerptReader(sample_rate=config.sample_rate, channels=config.channels))
 
     def example(self, *, seed: int, step: int, position: int) -> Float[Tensor, "stem channel time"]:
         """The sources of one example; their sum is its mixture."""
