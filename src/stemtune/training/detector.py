@@ -85,7 +85,7 @@ def train_detector(
     lengths = np.array([example.audible.shape[0] for example in loaded], dtype=float)
     while step < training.steps:
         generator: np.random.Generator = np.random.default_rng((training.seed, step))
-        torch.manual_seed(int(generator.integers(2**31)))
+        torch.manual_seed(int(generator.random() * 2**31))
         batch = [_draw(loaded, lengths / lengths.sum(), generator, training) for _ in range(training.batch_size)]
         features, volumes, audible, known = (torch.stack([item[i] for item in batch]) for i in range(4))
         optimiser.zero_grad()

@@ -34,11 +34,13 @@ from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
 from stemtune.training.clipping import AutoClip
 from stemtune.training.log import RunLog
 from stemtune.training.phase import Execution, Experiment, Phase
+from stemtune.training.remixing import MinedExcerpts, RemixStep, split_by_prefix, with_prefix
 from stemtune.training.schedule import Schedule, factor
 from stemtune.training.teachers import find_teacher
 from stemtune.training.validate import open_validation, validate
 from stemtune.transfer.initialise import Initialise, renamed, take_over
 from stemtune.transfer.trainable import freeze, set_training
+from stemtune.types import Estimate
 
 __all__ = ["Interrupted", "Observer", "PhaseRun"]
 
@@ -97,9 +99,13 @@ class PhaseRun:
             betas=self.phase.optimiser.betas,
             weight_decay=self.phase.optimiser.weight_decay,
         )
+        self._remix = self._open_remixing()
         self._averaged = copy.deepcopy(self.network) if self.phase.ema_decay else None
         if restored:
-            checkpoint.restore_optimiser(self._optimiser, restored.optimiser)
+            main, remix = split_by_prefix(restored.optimiser)
+            checkpoint.restore_optimiser(self._optimiser, main)
+            if self._remix:
+                checkpoint.restore_optimiser(self._remix.optimiser, remix)
             if self._averaged and restored.averaged:
                 self._averaged.load_state_dict(restored.averaged)
         if self._averaged:
@@ -166,6 +172,14 @@ class PhaseRun:
         elif start.source == "model":
             take_over(self.network, starting_weights(start), fresh=start.fresh)
 
+    def _open_remixing(self) -> RemixStep | None:
+        phase = self.phase
+        if phase.remixing is None:
+            return None
+        cache = self.execution.cache
+        excerpts = MinedExcerpts(phase.remixing, phase.data, batch_size=phase.batch_size, decoded=cache)
+        return RemixStep(phase.remixing, excerpts, self._parameters, betas=phase.optimiser.betas, seed=self._seed)
+
     def _loader(self) -> DataLoader[Tensor]:
         per_step = self.phase.batch_size * self.phase.accumulate_steps
         mixer = Mixer(self.phase.data, decoded=self.execution.cache)
@@ -193,8 +207,7 @@ class PhaseRun:
         for part in range(phase.accumulate_steps):
             batch = collate(next_batch(batches), stems=phase.data.stem_names, sample_rate=phase.data.sample_rate)
             torch.manual_seed(mix_seed(self._seed, self.state.step, part))  # after loading, which may draw as well
-            with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=phase.precision == "bfloat16"):
-                answer = forward(batch.mixture)
+            answer = self._forward(forward, batch.mixture)
             pull = self._objective(answer, batch.only(self.network.stems))
             self.accelerator.backward(pull.total / phase.accumulate_steps)
             loss += pull.total.item() / phase.accumulate_steps
@@ -202,6 +215,14 @@ class PhaseRun:
                 parts[name] = parts.get(name, 0.0) + value / phase.accumulate_steps
         norm = self._clip(self._parameters) if self._clip else gradient_norm(self._parameters)
         self._move(optimiser, finite=math.isfinite(loss) and math.isfinite(norm))
+        if self._remix:
+            parts |= self._remix(
+                step=self.state.step,
+                rate=rate,
+                forward=partial(self._forward, forward),
+                backward=cast("Callable[[Tensor], None]", self.accelerator.backward),
+                device=self.accelerator.device,
+            )
         self._observe_loss(loss)
         log.step(
             self.state.step,
@@ -211,6 +232,12 @@ class PhaseRun:
             gradient_norm=norm,
             examples_per_second=phase.batch_size * phase.accumulate_steps / (time.monotonic() - started),
         )
+
+    def _forward(self, forward: nn.Module, mixture: Tensor) -> Estimate:
+        """The network's answer, in the phase's precision."""
+        low = self.phase.precision == "bfloat16"
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=low):
+            return forward(mixture)
 
     def _move(self, optimiser: torch.optim.Optimizer, *, finite: bool) -> None:
         """Apply the gradients, unless they are not finite, and follow with the averaged network."""
@@ -261,7 +288,8 @@ class PhaseRun:
             state=self.state,
             network=cpu_state(self.network),
             averaged=cpu_state(self._averaged) if self._averaged else None,
-            optimiser=checkpoint.optimiser_tensors(self._optimiser),
+            optimiser=checkpoint.optimiser_tensors(self._optimiser)
+            | (with_prefix(checkpoint.optimiser_tensors(self._remix.optimiser)) if self._remix else {}),
         )
         checkpoint.write(self.folder / "checkpoints", content, keep=self.execution.keep_checkpoints)
 

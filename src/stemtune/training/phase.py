@@ -15,6 +15,7 @@ from stemtune.data.mixing import MixingConfig
 from stemtune.errors import ConfigError
 from stemtune.models import SEPARATORS, SeparatorConfig, parse_separator_config
 from stemtune.objectives.choice import ObjectiveConfig
+from stemtune.training.remixing import Remixing
 from stemtune.training.schedule import Schedule
 from stemtune.transfer.initialise import Initialise
 from stemtune.transfer.trainable import Trainable
@@ -69,6 +70,7 @@ class Phase(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     validation: Validation | None = None
     patience: int | None = Field(default=None, ge=1, description="validations without improvement after which to stop")
+    remixing: Remixing | None = Field(default=None, description="mined excerpts as a second stream of data, if any")
 
 
 class Experiment(Frozen):
