@@ -103,3 +103,14 @@ def test_silence_of_both_is_a_tie_and_an_infinity_has_no_interval():
 def test_notes_of_evaluations_say_whose_they_are():
     noted = Evaluation("a", evaluation("a", grid(0.0)).rows, notes=("something",))
     assert "a: something" in compare({"a": noted, "b": noted}).notes
+
+
+def test_energies_are_no_scores_and_are_not_compared():
+    both = {
+        name: Evaluation(name, evaluation(name, grid(0.0)).rows
+                         + evaluation(name, grid(0.0), "predicted_energy_at_silence").rows)
+        for name in "ab"
+    }  # fmt: skip
+    found = compare(both)
+    assert [metric.metric for metric in found.metrics] == ["sdr_global"]
+    assert any("predicted_energy_at_silence is not compared" in note for note in found.notes)

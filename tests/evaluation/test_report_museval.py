@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemtune.evaluation.measures import BSS_EVAL_V4, columns_of
+from stemtune.evaluation.measures import MEASURES
 from stemtune.evaluation.report import write_report
 from stemtune.evaluation.report_museval import museval_files
 from stemtune.evaluation.table import Evaluation, FrameScores, TrackScore
@@ -22,7 +22,7 @@ def evaluation(tracks: tuple[str, ...] = ("test/A [live]", "test/B", "test/C")) 
     rows: list[TrackScore] = []
     for track in tracks:
         for stem in ("vocals", "drums"):
-            for metric in columns_of(BSS_EVAL_V4):
+            for metric in (column.name for column in MEASURES["bss_eval_v4"].columns):
                 values = generator.normal(3, 4, 7)
                 values[2] = math.nan
                 values[3] = math.inf if metric.startswith("sir") else values[3]

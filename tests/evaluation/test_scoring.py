@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from stemtune.data.datasets import open_dataset
+from stemtune.data.mapped import zeros_on_disk
 from stemtune.data.tracks import load_mixture, load_stem
 from stemtune.evaluation import gathering, streams
 from stemtune.evaluation.excerpts import ExcerptKeeper, middle_of
 from stemtune.evaluation.metrics import sdr_global, si_sdr
 from stemtune.evaluation.metrics.bss_eval import bss_eval_v4, sdr_v4
-from stemtune.evaluation.records import EvaluationRequest
+from stemtune.evaluation.records import EvaluationRequest, assemble
 from stemtune.evaluation.scoring import hear, score_track
 from stemtune.evaluation.streams import file_blocks, is_silent, stem_blocks
 from stemtune.evaluation.systems import EstimatesSystem, MixtureSystem
@@ -129,7 +130,7 @@ def test_without_a_baseline_it_is_not_computed(long_songs: Path):
 
 def test_only_sums_are_kept_where_no_metric_needs_more(long_songs: Path):
     (track,) = open_dataset(long_songs)
-    gatherer = gathering.TrackGatherer(track, ("drums",), EvaluationRequest(metrics=("sdr_global",)))
+    gatherer = gathering.TrackGatherer(track, ("drums",), EvaluationRequest(metrics=("sdr_global",)), num_sounding=1)
     held = [value for value in vars(gatherer).values() if isinstance(value, torch.Tensor)]
     assert sum(tensor.numel() for tensor in held) == 2 * (SECONDS + 1)
     assert gatherer._whole is None
@@ -155,6 +156,43 @@ def test_an_antiphase_reference_is_silent_for_bss_eval_only(tmp_path: Path):
     record = score_track(MixtureSystem(), track, EvaluationRequest(metrics=("sdr_global", "bss_eval_v4")))
     assert "Song: bss_eval_v4 is undefined, because the reference of vocals is silent throughout" in record.notes
     assert math.isfinite(record.scores[0].value)
+
+
+def test_a_large_track_is_kept_on_the_disk_and_scores_the_same(long_songs: Path, tmp_path: Path, monkeypatch):
+    (track,) = open_dataset(long_songs)
+    system = EstimatesSystem(tmp_path / "estimates", "e")
+    request = EvaluationRequest(metrics=("si_sdr", "bss_eval_v4", "bss_eval_v3_sources"))
+    expected = score_track(system, track, request).scores
+    shapes: list[tuple[int, ...]] = []
+
+    def mapped(*shape: int):
+        shapes.append(shape)
+        return zeros_on_disk(*shape, mapped_bytes=0)
+
+    monkeypatch.setattr(gathering, "zeros_on_disk", mapped)
+    assert score_track(system, track, request).scores == expected
+    assert shapes == [(2, LENGTH), (3, 2, LENGTH), (3, 2, LENGTH)]
+
+
+def test_energies_at_silence_are_known_where_ratios_are_not(long_songs: Path, tmp_path: Path):
+    write(long_songs / "Song" / "bass.wav", np.zeros((LENGTH, 2)))
+    write(tmp_path / "estimates" / "Song" / "bass.wav", np.full((LENGTH, 2), 0.01))
+    muted = noise(1, samples=LENGTH)
+    muted[: 2 * RATE] = 0
+    write(tmp_path / "estimates" / "Song" / "drums.wav", muted)
+    (track,) = open_dataset(long_songs)
+    request = EvaluationRequest(metrics=("predicted_energy_at_silence", "energy_at_predicted_silence", "sdr_global"))
+    record = score_track(EstimatesSystem(tmp_path / "estimates", "e"), track, request)
+    found = {(score.stem, score.metric): score.value for score in record.scores}
+    assert found["bass", "predicted_energy_at_silence"] == pytest.approx(10 * math.log10(2 * RATE * 1e-4), abs=1e-4)
+    assert ("bass", "sdr_global") not in found
+    assert found["drums", "energy_at_predicted_silence"] > 0
+    assert math.isnan(found["vocals", "energy_at_predicted_silence"])
+    evaluation = assemble([record], subject="e")
+    means = {(mean.stem, mean.metric): mean for mean in evaluation.means()}
+    assert means["bass", "predicted_energy_at_silence"].num_tracks == 1
+    assert means["vocals", "predicted_energy_at_silence"].num_tracks == 0
+    assert "the tracks that have one (rule defined)" in evaluation.rules()["predicted_energy_at_silence"]
 
 
 def test_an_excerpt_is_cut_out_of_the_stream_exactly(long_songs: Path, tmp_path: Path):

@@ -80,7 +80,7 @@ def evaluate(
     """
     from stemtune.cli.evaluate_progress import open_progress
     from stemtune.config import parse
-    from stemtune.evaluation.measures import measure_names
+    from stemtune.evaluation.measures import MEASURES
     from stemtune.evaluation.protocol import evaluate as score
     from stemtune.evaluation.records import EvaluationRequest
     from stemtune.evaluation.subjects import open_system, open_tracks
@@ -88,7 +88,7 @@ def evaluate(
 
     if pictures and out is None:
         raise UsageError("--pictures needs a folder to draw into: add --out FOLDER")
-    names = measure_names() if metrics == "all" else tuple(n.strip() for n in metrics.split(",") if n.strip())
+    names = tuple(MEASURES) if metrics == "all" else tuple(n.strip() for n in metrics.split(",") if n.strip())
     options = parse(
         SeparationOptions,
         {"segment_seconds": segment, "overlap": overlap, "shifts": shifts, "precision": precision, "device": device},
@@ -145,7 +145,9 @@ def _print_tables(result: "Evaluation", *, with_tracks: bool, rule: "RuleName | 
     rules = result.rules(rule)
     for name, definition in result.definitions().items():
         console.print(f"{name}: {definition}. Aggregated: {rules[name]}.", markup=False, highlight=False)
-    console.print("mixture: what the unprocessed mixture scores. Higher is better.", highlight=False)
+    console.print(
+        "mixture: what the unprocessed mixture scores. Higher is better, if not said otherwise.", highlight=False
+    )
     for note in result.notes:
         console.print(f"note: {note}", markup=False, highlight=False)
 

@@ -98,6 +98,11 @@ def compare(
     notes = _left_out(evaluations, stems, tracks)
     compared: list[MetricComparison] = []
     for metric in metrics:
+        if column(metric).lower_is_better:
+            notes += (
+                f"{metric} is not compared: it is an energy, of which less is better only where all else is equal",
+            )
+            continue
         scores, dropped = _shared_scores(evaluations, metric, stems, tracks)
         notes += dropped
         if scores:

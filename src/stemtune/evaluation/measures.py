@@ -6,6 +6,7 @@ and a *rule* by which tracks are aggregated:
 
     mdx:      score = mean over tracks
     museval:  score = median over tracks of ( median over frames )
+    defined:  score = mean over the tracks that have one
 
 References:
     mdx: Mitsufuji et al., "Music Demixing Challenge 2021", 2022. museval: Stoeter, Liutkus and Ito, "The 2018 signal
@@ -23,29 +24,11 @@ import numpy as np
 from stemtune.errors import UsageError
 from stemtune.evaluation.metrics import METRICS
 
-__all__ = [
-    "BSS_EVAL_V4",
-    "DEFAULT_METRICS",
-    "RULES",
-    "Column",
-    "Rule",
-    "RuleName",
-    "check_measures",
-    "column",
-    "columns_of",
-    "measure_names",
-]
+__all__ = ["DEFAULT_METRICS", "MEASURES", "RULES", "Column", "Measure", "Rule", "RuleName", "check_measures", "column"]
 
-RuleName = Literal["mdx", "museval"]
+RuleName = Literal["mdx", "museval", "defined"]
 
 DEFAULT_METRICS = ("sdr_global", "si_sdr")
-BSS_EVAL_V4 = "bss_eval_v4"
-_RATIOS = {
-    "sdr": "everything that is wrong",
-    "isr": "what a filter of the stem itself explains (spatial distortion)",
-    "sir": "what the other stems explain (interference)",
-    "sar": "what no stem explains (artefacts)",
-}
 
 
 @dataclass(frozen=True)
@@ -74,12 +57,30 @@ class Column:
         definition: what it means, in a sentence without its end.
         rule: the aggregation that is usual for it.
         framewise: whether a track has one for each frame.
+        lower_is_better: of energies that should not be there.
     """
 
     name: str
     definition: str
     rule: RuleName
     framewise: bool = False
+    lower_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that can be asked for.
+
+    Attributes:
+        name: by which it is asked for.
+        columns: that it fills.
+        kind: how it is computed: from "sums" over samples; of each "stem" by itself; of all stems "together"; from
+            the "silence" of stems, also of those that are silent throughout.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    kind: Literal["sums", "stem", "together", "silence"]
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -96,12 +97,58 @@ def _median(values: Sequence[float]) -> float:
 RULES: Mapping[RuleName, Rule] = {
     "mdx": Rule("mdx", "mean over tracks", _mean, skips_undefined=False),
     "museval": Rule("museval", "median over frames, then median over tracks", _median, skips_undefined=True),
+    "defined": Rule("defined", "mean over the tracks that have one", _mean, skips_undefined=True),
+}
+
+_RATIOS = {
+    "sdr": "everything that is wrong",
+    "isr": "what a filter of the stem itself explains (spatial distortion)",
+    "sir": "what the other stems explain (interference)",
+    "sar": "what no stem explains (artefacts)",
 }
 
 
-def measure_names() -> tuple[str, ...]:
-    """All that may be asked for."""
-    return (*METRICS, BSS_EVAL_V4, *(f"{ratio}_{BSS_EVAL_V4}" for ratio in ("sdr",)))
+def _v4(ratio: str) -> Column:
+    return Column(
+        f"{ratio}_bss_eval_v4",
+        f"BSSEval version 4 as museval computes it, {ratio.upper()}: 10 log10 of the energy of the stem over that of "
+        f"{_RATIOS[ratio]}, in frames of one second; a frame in which anything is silent has none",
+        "museval",
+        framewise=True,
+    )
+
+
+def _v3(ratio: str) -> Column:
+    return Column(
+        f"{ratio}_bss_eval_v3_sources",
+        f"BSSEval version 3 for sources, {ratio.upper()}: 10 log10 of the energy of what a filter of 512 taps makes of "
+        f"the stem over that of {_RATIOS[ratio]}, over the whole track; higher than any other definition, for the "
+        "filter is forgiven",
+        "mdx",
+    )
+
+
+_SILENCE = {
+    "predicted_energy_at_silence": "energy of the estimate, in dB, in seconds in which the stem is silent",
+    "energy_at_predicted_silence": "energy of the stem, in dB, in seconds in which its estimate alone is silent",
+}
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        *(
+            Measure(name, (Column(name, metric.definition, "mdx"),), "sums" if name == "sdr_global" else "stem")
+            for name, metric in METRICS.items()
+        ),
+        Measure("bss_eval_v4", tuple(map(_v4, _RATIOS)), "together"),
+        Measure("sdr_bss_eval_v4", (_v4("sdr"),), "together"),
+        Measure("bss_eval_v3_sources", tuple(map(_v3, ("sdr", "sir", "sar"))), "together"),
+        *(
+            Measure(name, (Column(name, f"{text}; lower is better", "defined", lower_is_better=True),), "silence")
+            for name, text in _SILENCE.items()
+        ),
+    )
+}
 
 
 def check_measures(names: Sequence[str]) -> tuple[str, ...]:
@@ -110,29 +157,15 @@ def check_measures(names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: for one that is unknown, or none at all; the message lists what there is.
     """
-    unknown = [name for name in names if name not in measure_names()]
+    unknown = [name for name in names if name not in MEASURES]
     if unknown or not names:
         what = f"unknown metric {', '.join(unknown)}" if unknown else "no metric was named"
-        raise UsageError(f"{what}; the metrics are {', '.join(measure_names())}")
+        raise UsageError(f"{what}; the metrics are {', '.join(MEASURES)}")
     return tuple(dict.fromkeys(names))
-
-
-def columns_of(measure: str) -> tuple[str, ...]:
-    """The columns that a measure fills."""
-    return tuple(f"{ratio}_{BSS_EVAL_V4}" for ratio in _RATIOS) if measure == BSS_EVAL_V4 else (measure,)
 
 
 def column(name: str) -> Column:
     """The column of that name; one of an unknown name, from a stranger's table, says so in its definition."""
-    ratio, _, family = name.partition("_")
-    if family == BSS_EVAL_V4 and ratio in _RATIOS:
-        return Column(
-            name,
-            f"BSSEval version 4 as museval computes it, {ratio.upper()}: 10 log10 of the energy of the stem over that "
-            f"of {_RATIOS[ratio]}, in frames of one second; a frame in which anything is silent has none",
-            "museval",
-            framewise=True,
-        )
-    if name in METRICS:
-        return Column(name, METRICS[name].definition, "mdx")
-    return Column(name, "not computed here, and not defined by the file that it comes from", "mdx")
+    known = (own for measure in MEASURES.values() for own in measure.columns if own.name == name)
+    unknown = Column(name, "not computed here, and not defined by the file that it comes from", "mdx")
+    return next(known, unknown)

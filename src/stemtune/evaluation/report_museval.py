@@ -16,7 +16,7 @@ import json
 import math
 from collections.abc import Iterator
 
-from stemtune.evaluation.measures import BSS_EVAL_V4, columns_of
+from stemtune.evaluation.measures import MEASURES
 from stemtune.evaluation.report_store import file_name
 from stemtune.evaluation.table import Evaluation, FrameScores
 
@@ -34,8 +34,8 @@ def museval_files(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         targets: list[dict[str, object]] = []
         for stem in evaluation.stems:
             ratios = {
-                column.partition("_")[0].upper(): frames.get((track, stem, column))
-                for column in columns_of(BSS_EVAL_V4)
+                column.name.partition("_")[0].upper(): frames.get((track, stem, column.name))
+                for column in MEASURES["bss_eval_v4"].columns
             }
             present = {name: scores for name, scores in ratios.items() if scores is not None}
             if len(present) == len(ratios):

@@ -9,37 +9,55 @@ mixture is scored beside the estimates, in the same pass.
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from stemtune.data.audio import probe
 from stemtune.data.tracks import Track
-from stemtune.evaluation.gathering import HeardWithTruth, TrackGatherer
+from stemtune.evaluation.gathering import HeardWithTruth, TrackGatherer, needs_silence
 from stemtune.evaluation.records import EvaluationRequest, ScoreRecord, StemEnergies, TrackRecord
 from stemtune.evaluation.streams import BLOCK_SAMPLES, is_silent, misfit, stem_blocks
 from stemtune.evaluation.systems import HeardBlock, System
 from stemtune.signal.blocks import reblock
 
-__all__ = ["HeardWithTruth", "hear", "score_track", "scored_stems"]
+__all__ = ["HeardWithTruth", "ScoredStems", "hear", "score_track", "scored_stems"]
 
 
-def scored_stems(system: System, track: Track) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The stems that both have and that sound, and notes about what is not scored or does not fit."""
+@dataclass(frozen=True)
+class ScoredStems:
+    """What is to be heard of a track.
+
+    Attributes:
+        sounding: the stems that both have and that sound.
+        silent: those that both have and that are silent throughout, as files or because the track says so.
+        notes: about what is not scored or does not fit.
+    """
+
+    sounding: tuple[str, ...]
+    silent: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def scored_stems(system: System, track: Track) -> ScoredStems:
+    """Which stems of a track a system can be scored on."""
     silent = [stem for stem, paths in track.stems.items() if is_silent(paths, track)]
-    sounding = [stem for stem in track.stems if stem not in silent]
+    true = [stem for stem in track.stems if stem not in silent]
     estimated = system.stems(track)
-    wanted = tuple(stem for stem in estimated if stem in sounding)
     notes = [
         f"{track.name}: {stem} is silent throughout, and therefore not scored"
         for stem in (*track.silent, *silent)
         if stem in estimated
     ]
-    for path in (path for stem in wanted for path in track.stems[stem]):
+    sounding = tuple(stem for stem in estimated if stem in true)
+    for path in (path for stem in sounding for path in track.stems[stem]):
         difference = misfit(probe(path), track)
         if difference:
             notes.append(f"{track.name}: the reference {path.name}: {difference}")
-    return wanted, (*notes, *system.notes(track, sounding))
+    return ScoredStems(
+        sounding, tuple(stem for stem in estimated if stem in silent), (*notes, *system.notes(track, true))
+    )
 
 
 def hear(system: System, track: Track, stems: Sequence[str]) -> Generator[HeardWithTruth, None, None]:
@@ -76,11 +94,13 @@ def score_track(
         InputError: if a file cannot be read, holds samples that are not numbers, or an estimate does not fit.
     """
     begin = time.perf_counter()
-    stems, notes = scored_stems(system, track)
+    parts = scored_stems(system, track)
+    stems = parts.sounding + (parts.silent if needs_silence(request) else ())
+    notes = parts.notes
     scores: list[ScoreRecord] = []
     energies: Mapping[str, StemEnergies] = {}
     if stems:
-        gatherer = TrackGatherer(track, stems, request)
+        gatherer = TrackGatherer(track, stems, request, num_sounding=len(parts.sounding))
         with closing(hear(system, track, stems)) as blocks:
             for block in blocks:
                 gatherer.update(block)
