@@ -1,5 +1,7 @@
 """Corpora whose stems differ: padded, in the order of their names, and never mixed with each other."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -118,3 +120,22 @@ def test_settings_that_need_names_are_refused(corpora: tuple[Corpus, Corpus]) ->
         config(corpora, remix_group=4)
     with pytest.raises(ValidationError, match="num_stems: expected numbers from 1 to 4, got"):
         config(corpora, num_stems=(2, 5))
+
+
+def test_what_is_not_taken_apart_is_not_mixed_with_its_parts(tmp_path: Path) -> None:
+    lines = ["stem,path,track"]
+    for number, stem in enumerate(("bass", "other", "drums", "bass+other", "drums")):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, np.full(RATE, (number + 1) / 8, dtype=np.float32), RATE, subtype="FLOAT")
+        lines.append(f"{stem},{path.name},{'first' if number < 3 else 'second'}")
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
+    corpora = (Corpus(path=str(tmp_path / "table.csv")),)
+    strangers = Mixer(config(corpora, coherent_probability=0.0))
+    songs = Mixer(config(corpora, coherent_probability=1.0))
+
+    def values(mixer: Mixer) -> set[float]:
+        examples = [mixer.example(seed=0, step=0, position=position) for position in range(20)]
+        return {float(value) for example in examples for value in example[:, 0, 0]}
+
+    assert 4 / 8 not in values(strangers)
+    assert 4 / 8 in values(songs)

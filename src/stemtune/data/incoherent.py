@@ -1,6 +1,8 @@
 """Incoherent examples: every stem from a recording of its own, at a time and a speed of its own.
 
-source_i(t) = level_i augment_i(stem_i of song_i(start_i + t / (speed_i, stretch_i))),   all of them independent.
+    source_i(t) = level_i augment_i(stem_i of song_i(start_i + t / (speed_i, stretch_i))),   all of them independent.
+
+Where a stem is silent for a while, another place in the same recording is tried.
 """
 
 from jaxtyping import Float

@@ -58,7 +58,7 @@ def named_stock(opened: Opened, stems: Sequence[str]) -> Stock:
     """
     pools: dict[str, Pool] = {}
     for stem in stems:
-        having = _having(opened, lambda track, stem=stem: stem in track.stems)  # (bound now, not at the call)
+        having = _having(opened, lambda track, stem=stem: stem in track.stems)
         if not having:
             found = sorted({name for _, tracks in opened for track in tracks for name in track.stems})
             raise InputError(f"no corpus has a stem {stem!r}; the stems found are: {', '.join(found)}")
@@ -75,7 +75,7 @@ def anonymous_stock(opened: Opened) -> Stock:
     """
     programmes: list[Mapping[str, Pool]] = []
     for corpus, tracks in opened:
-        names = sorted({stem for track in tracks for stem in track.stems} - {MIXTURE})
+        names = _separate(sorted({stem for track in tracks for stem in track.stems} - {MIXTURE}))
         if len(names) < 2:
             raise InputError(
                 f"{corpus.path}: anonymous mixing needs at least two stems in each corpus; this one has "
@@ -135,6 +135,11 @@ def _is_heard(pool: Pool, stem: str, reader: ExcerptReader) -> bool:
         for track in pool.tracks
         for number in range(math.ceil(track.duration_seconds / _SCAN_SECONDS))
     )
+
+
+def _separate(names: Sequence[str]) -> list[str]:
+    """Without ``bass+other`` where ``bass`` or ``other`` exist: of one mixture, they would be the same twice."""
+    return [name for name in names if "+" not in name or not set(name.split("+")) & set(names)]
 
 
 def _having(opened: Opened, is_wanted: Callable[[Track], bool]) -> list[tuple[Corpus, list[Track]]]:

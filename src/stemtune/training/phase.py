@@ -113,7 +113,7 @@ def check(experiment: Experiment) -> None:
         where = f"phase {phase.name!r}"
         data = phase.data
         needs = phase.objective.build().needs
-        same_stems = set(model.stems) <= set(data.stems) or needs <= _WITHOUT_STEMS
+        same_stems = set(model.stems) <= set(data.stem_names) or needs <= _WITHOUT_STEMS
         if not same_stems or (data.sample_rate, data.channels) != (model.sample_rate, model.channels):
             raise ConfigError(
                 f"{where}: its data are {data.stems} at {data.sample_rate} Hz with {data.channels} channels, "
