@@ -49,11 +49,16 @@ def write_song(
     folder.mkdir(parents=True, exist_ok=True)
     for number, stem in enumerate(stems):
         tone = np.sin(2 * np.pi * 300 * (number + 1) * time) + 0.1 * generator.standard_normal(time.size)
-        soundfile.write(folder / f"{stem}{suffix}", (0.1 * tone).astype(np.float32), RATE, subtype="FLOAT")
+        soundfile.write(
+            folder / f"{stem}{suffix}",
+            (0.1 * tone).astype(np.float32),
+            RATE,
+            subtype=None if suffix == ".flac" else "FLOAT",
+        )
 
 
 def write_laptop_sets(folder: Path) -> None:
-    """What `prepare` makes, in small."""
+    """What `preparing` makes, in small."""
     for seed, (name, stems) in enumerate(LAPTOP_SETS.items()):
         for song in ("a", "b"):
             write_song(folder / name / f"song-{song}", stems, seed=seed)

@@ -9,14 +9,14 @@ Cost: at the scale "laptop" some four hours of one core (see ``--plan``); at the
 Run: ``stemtune reproduce bugler2020 --scale laptop``, and ``... --report`` at any time.
 Deviations: those of `experiments`, `corpora` and `examination`; at the scale "laptop" everything is smaller (`scales`).
 
-Reading order: `scales`, `corpora`, `experiments`, `grid`, `examination`, `report`.
+Reading order: `scales`, `corpora`, `experiments`, `grid`, `examination`, `reporting`.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stemtune.errors import UsageError
-from stemtune.recipes.bugler2020 import prepare as preparation
+from stemtune.recipes.bugler2020 import preparing
 from stemtune.recipes.bugler2020.corpora import laptop_corpora, paper_corpora
 from stemtune.recipes.bugler2020.grid import bugler2020
 from stemtune.recipes.bugler2020.scales import LAPTOP, PAPER
@@ -50,14 +50,14 @@ def prepare(
         return
     folder = places.work / "data"
     heard = {corpus.path for cell in cells for phase in cell.experiment.phases for corpus in phase.data.corpora}
-    learnt = [name for name in preparation.LAPTOP_SETS if (folder / name).as_posix() in heard]
+    learnt = [name for name in preparing.LAPTOP_SETS if (folder / name).as_posix() in heard]
     tests = [name.replace("/train", "/test") for name in learnt if name.endswith("/train")]
     roots_by_name = {"data": roots.data, "corpora": roots.corpora}
-    preparation.prepare([*learnt, *tests], roots_by_name, folder, say=say)
+    preparing.prepare([*learnt, *tests], roots_by_name, folder, say=say)
 
 
 def report(study: Study, *, places: Places) -> Path:
     """Figures 1 to 3 and Table 2 of whatever cells are done."""
-    from stemtune.recipes.bugler2020.report import write_report
+    from stemtune.recipes.bugler2020.reporting import write_report
 
     return write_report(study, places)

@@ -66,7 +66,7 @@ def augmented(data: MixingConfig, augmentation: str) -> MixingConfig:
 
 
 def laptop_corpora(folder: Path) -> Corpora:
-    """The corpora that `prepare` made."""
+    """The corpora that `preparing` made."""
     songs = Corpus(path=_at(folder, "real/songs"), layout="songs")
     karaoke = Corpus(path=_at(folder, "real/karaoke"), layout="songs")
     pop = Corpus(path=_at(folder, "pop"), layout="songs", weight=2.0)
@@ -96,7 +96,9 @@ def paper_corpora(folder: Path) -> Corpora:
     )
     slakh = Corpus(path=_at(folder, "slakh2100"), split="train", mapping={"other": None})
     joined = Corpus(path=folder.as_posix(), split="train", mapping="musdb18_slakh2100")
-    packs = {split: (Corpus(path=_at(folder, "remixpacks"), split=split),) for split in ("train", "test")}
+    packs = {
+        split: (Corpus(path=_at(folder, "remixpacks"), split=split, layout="stems"),) for split in ("train", "test")
+    }
     bach = _at(folder, "bach10")
     choir = _at(folder, "dagstuhl_choirset")
     return Corpora(

@@ -18,6 +18,7 @@ def draw_pretraining(evidence: Evidence, corpora: Sequence[str], path: Path) -> 
     """Figure 1: whole models without augmentation beside the baseline; dots are seeds, a star is p < .001."""
     figure, axes = _figure(7.2, 3.6)
     width = 0.8 / (len(corpora) + 1)
+    named: set[str] = set()
     for place, task in enumerate(TASKS):
         baseline = evidence.condition("scratch", task)
         bars = [("scratch", baseline, _GREY)] + [
@@ -28,7 +29,8 @@ def draw_pretraining(evidence: Evidence, corpora: Sequence[str], path: Path) -> 
             if condition is None:
                 continue
             x = place + (number - (len(bars) - 1) / 2) * width
-            axes.bar(x, condition.mean, 0.9 * width, color=colour, label=label if place == 0 else None)
+            axes.bar(x, condition.mean, 0.9 * width, color=colour, label=None if label in named else label)
+            named.add(label)
             axes.plot([x] * len(condition.seeds), condition.seed_means, "k.", markersize=4)
             comparison = compare(condition, baseline) if label != "scratch" else None
             if comparison and comparison.is_better:
@@ -87,8 +89,9 @@ def draw_curves(evidence: Evidence, corpora: Sequence[str], path: Path) -> None:
             _curve(axes, evidence.condition("whole", task, f"{corpus}-none"), corpus, colour)
         axes.set_title(task, fontsize=10)
         axes.set_xlabel("steps on the task")
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=8)
     panels[0].set_ylabel("si_sdr, dB")
-    panels[0].legend(frameon=False, fontsize=8)
     _save(figure, path)
 
 
