@@ -10,8 +10,8 @@ Stems that belong together (a coherent mixture) share speed, stretch and pitch: 
 References:
     Uhlich et al., "Improving music source separation based on deep neural networks through data augmentation and
     network blending", 2017: gains in [.25, 1.25], channel swap, random mixing.
-    Bugler, Pardo and Seetharaman, 2021 (section 3.3): pitch of up to 3 semitones, stretch by .8 to 1.2.
-    Defossez, Usunier, Bottou and Bach, 2019 (section 6.1): polarity, channel swap, shift of each source.
+    Bugler, Pardo and Seetharaman, 2021 (section 3.1): pitch of up to 3 semitones, stretch by .8 to 1.2.
+    Defossez, Usunier, Bottou and Bach, 2019 (section 5.2): polarity, channel swap, shift of each source.
 
 Deviations:
     Polarity is one sign for all channels of a stem, as in Demucs's code; its preprint says per channel.

@@ -10,8 +10,8 @@ Stems are *named* (every example has the same ones, silent where a song lacks on
 takes whatever stems each corpus has, in the order of their names, and fills up with silence to ``max_stems``.
 
 References:
-    Bugler, Pardo and Seetharaman, 2021 (section 3.3): coherent and incoherent mixing. Uhlich et al., 2017.
-    Defossez, Usunier, Bottou and Bach, 2019 (section 6.1): remixing within groups of four.
+    Bugler, Pardo and Seetharaman, 2021 (section 3.1): coherent and incoherent mixing. Uhlich et al., 2017.
+    Defossez, Usunier, Bottou and Bach, 2019 (section 5.2): sources exchanged within a batch.
     Salamon et al., Scaper 1.6.5: stems at a drawn difference from a reference loudness.
 
 Deviations:
