@@ -47,6 +47,22 @@ def test_examples_that_use_nothing_new_are_what_they_always_were(songs: Path) ->
         np.testing.assert_array_equal(source[0].numpy(), samples[start : start + 4000])
 
 
+def test_strangers_that_use_nothing_new_are_what_they_always_were(songs: Path) -> None:
+    settings = {"coherent_probability": 0.0, "min_level_db": -110.0, "augmentation": {"gain_db": (-6.0, 6.0)}}
+    example = Mixer(config(songs, **settings)).example(seed=7, step=3, position=2)
+    generator = np.random.default_rng((7, 3, 2))
+    generator.random(2)  # mono, coherent
+    generator.random(2)  # absent
+    for source, stem in zip(example, ("vocals", "drums"), strict=True):
+        gain = 10 ** ((-6 + 12 * generator.random(7)[0]) / 20)
+        generator.standard_normal(5), generator.random(3), generator.integers(2**31)
+        song = generator.choice(3, p=[1 / 3, 1 / 3, 1 / 3])
+        samples, _ = soundfile.read(songs / f"song {song}" / f"{stem}.wav", dtype="float32")
+        start = round(generator.random() * 5.5 * 8000)
+        np.testing.assert_array_equal(source[0].numpy(), np.float32(gain) * samples[start : start + 4000])
+        generator.random()  # level
+
+
 def test_coherent_examples_are_excerpts_of_one_song_at_one_time(songs: Path) -> None:
     example = Mixer(config(songs, coherent_probability=1.0)).example(seed=0, step=0, position=0)
     found = set()
