@@ -75,7 +75,7 @@ def test_the_same_sound_is_found_again(tmp_path: Path, change: Callable[[np.ndar
     assert not shared.is_exact
     lag = shared.second_start_seconds - shared.first_start_seconds
     assert lag == pytest.approx(4.321 if change is cut else 0.0, abs=0.03)
-    assert shared.seconds == pytest.approx(4.7 if change is cut else 12.0, abs=1.5)
+    assert shared.seconds == pytest.approx(4.7 if change is cut else 12.0, abs=2.5)
     assert report.groups == (("test/piano/copy", "train/piano/2"),)
 
 
@@ -125,7 +125,7 @@ def test_data_sets_given_as_splits(tmp_path: Path) -> None:
     write_song(tmp_path / "theirs" / "b", {**song(2), "drums": 0.5 * song(1)["drums"]})
     apart = audit([f"train={tmp_path / 'mine'}", f"test={tmp_path / 'theirs'}"])
     assert ("error", "leakage", "b", "drums") in kinds(apart)
-    assert "mine: a (drums" in messages(apart, "leakage")[0]
+    assert "mine/a (drums" in messages(apart, "leakage")[0]
     together = audit([tmp_path / "mine", tmp_path / "theirs"])
     assert ("warning", "shared_audio", "b", "drums") in kinds(together)
 

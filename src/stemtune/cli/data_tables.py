@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -38,24 +39,27 @@ def print_report(report: "AuditReport", console: "Console", *, strict: bool, eve
 
 
 def _print_stems(report: "AuditReport", console: "Console") -> None:
-    """One row for each stem of each split of each data set."""
-    from stemtune.data.audit.tables import MEASURES, stem_rows
+    """A table for each data set, with a row for each stem of each split."""
+    from stemtune.data.audit.tables import MEASURES, short_names, stem_rows
 
-    if not report.tracks:
-        return
     rows = stem_rows(report)
-    several, splits = len({row.dataset for row in rows}) > 1, any(row.split for row in rows)
-    title = f"{_counted(len(report.tracks), 'track')}, {report.minutes:.1f} minutes"
-    table = Table(title=title, title_justify="left")
-    for heading in (*(["data set"] if several else []), *(["split"] if splits else []), "stem"):
-        table.add_column(heading)
-    for heading in MEASURES:
-        table.add_column(heading, justify="right")
-    for row in rows:
-        where = (*([row.dataset] if several else []), *([row.split] if splits else []), row.stem)
-        table.add_row(*(escape(word) for word in where), *row.measures)
-    console.print(table)
-    console.print()
+    names = short_names(row.dataset for row in rows)
+    for dataset, name in names.items():
+        tracks = [track for track in report.tracks if track.dataset == dataset]
+        minutes = sum(track.seconds for track in tracks) / 60
+        title = f"{_counted(len(tracks), 'track')}, {minutes:.1f} minutes"
+        title = f"{name}: {title}" if len(names) > 1 else title
+        has_splits = any(row.split for row in rows if row.dataset == dataset)
+        table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        for heading in (*(["split"] if has_splits else []), "stem"):
+            table.add_column(heading, no_wrap=True)
+        for heading in MEASURES:
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in rows:
+            if row.dataset == dataset:
+                where = (*([row.split] if has_splits else []), row.stem)
+                table.add_row(*(escape(word) for word in where), *row.measures)
+        console.print(table)
 
 
 def _print_tracks(report: "AuditReport", console: "Console") -> None:
@@ -87,10 +91,12 @@ def _track_cells(track: "TrackReport", name: str, stem: "StemReport") -> tuple[s
 
 def _print_findings(report: "AuditReport", console: "Console", *, everything: bool) -> None:
     """Each kind of finding once, with what it means and what to do, then its places."""
+    from stemtune.data.audit.tables import short_names
+
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in report.findings:
         groups.setdefault((finding.severity.value, finding.kind), []).append(finding)
-    several = len(report.datasets) > 1
+    names = short_names(track.dataset for track in report.tracks)
     for (severity, kind), findings in groups.items():
         explanation = report.explanations[kind]
         line = Text(severity, style=_STYLES[severity])
@@ -98,15 +104,16 @@ def _print_findings(report: "AuditReport", console: "Console", *, everything: bo
         console.print(line, soft_wrap=True)
         console.print(Text(f"  {explanation.meaning} {explanation.advice}", style="dim"))
         for finding in findings if everything else findings[:_SHOWN_PER_KIND]:
-            console.print(Text(f"  - {_describe(finding, several)}"), soft_wrap=True)
+            console.print(Text(f"  - {_describe(finding, names)}"), soft_wrap=True)
         if len(findings) > _SHOWN_PER_KIND and not everything:
             more = f"  ... and {len(findings) - _SHOWN_PER_KIND} more {kind}; --tracks shows them all"
             console.print(more, highlight=False, markup=False)
         console.print()
 
 
-def _describe(finding: "Finding", several: bool) -> str:
-    place = " ".join(word for word in (finding.dataset if several else "", finding.place) if word)
+def _describe(finding: "Finding", names: Mapping[str, str]) -> str:
+    dataset = names.get(finding.dataset, finding.dataset) if len(names) > 1 else ""
+    place = "/".join(word for word in (dataset, finding.place) if word)
     return f"{place}: {finding.message}" if place else finding.message
 
 

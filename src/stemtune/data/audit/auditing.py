@@ -20,6 +20,7 @@ from stemtune.data.audit.quick import equal_files
 from stemtune.data.audit.report import AuditReport, Finding, Severity, TrackReport
 from stemtune.data.audit.sharing import Sharing, find_shared, group_tracks
 from stemtune.data.audit.sources import Item, collect, parse_source
+from stemtune.data.audit.tables import short_names
 from stemtune.data.audit.workers import Crashed, run_all
 from stemtune.data.datasets import Layout
 
@@ -107,7 +108,7 @@ def _assemble(
 ) -> AuditReport:
     splits = dict.fromkeys(report.split for report in reports)
     minutes = {split: active_minutes([report for report in reports if report.split == split]) for split in splits}
-    several = len({report.dataset for report in reports}) > 1
+    names = short_names(report.dataset for report in reports)
     return AuditReport(
         datasets=paths,
         is_quick=is_quick,
@@ -120,7 +121,9 @@ def _assemble(
         tracks=tuple(reports),
         shared_audio=tuple(sharing.audio for sharing in sharings),
         groups=tuple(
-            tuple(f"{item.source.name}: {item.track.name}" if several else item.track.name for item in group)
+            tuple(
+                f"{names[item.source.name]}/{item.track.name}" if len(names) > 1 else item.track.name for item in group
+            )
             for group in group_tracks(sharings)
         ),
     )

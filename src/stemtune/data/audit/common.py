@@ -32,8 +32,8 @@ _SHARE, _CLEARNESS, _CLEARNESS_OF_FEW, _MANY_WINDOWS = 0.5, 1.4, 1.7, 6
 _MIN_AGREEING = 3
 _MARGIN_SECONDS = 0.75
 _LONGEST_SECONDS = 8.0
-_SHORT_SECONDS, _SHORT_CORRELATION = 1.5, 0.7
-_NUM_WINDOWS_OF_SHORT = 6
+_SHORT_SECONDS, _LONGEST_HIT_SECONDS, _HIT_CORRELATION = 1.5, 5.0, 0.9
+_FEWEST_WINDOWS = 3
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,10 @@ def listen_to_both(passage: Passage) -> CommonAudio | None:
         )
     except InputError:
         return None
-    if not _same(first, second, is_short=shorter_seconds < _SHORT_SECONDS):
+    is_hit = shorter_seconds < _SHORT_SECONDS or _are_alike_in_length(passage, lag_seconds)
+    if not _same(first, second, is_hit=is_hit):
         return None
-    heard_seconds = float(np.unique(np.round(frames * FRAME_SECONDS)).shape[0])
+    heard_seconds = np.unique(np.round(2 * frames * FRAME_SECONDS)).shape[0] / 2
     seconds = min(heard_seconds, shorter_seconds, end - begin + 2 * _MARGIN_SECONDS)
     return CommonAudio(
         first_start_seconds=round(begin, 2),
@@ -108,18 +109,27 @@ def listen_to_both(passage: Passage) -> CommonAudio | None:
     )
 
 
-def _same(first: NDArray[np.float32], second: NDArray[np.float32], *, is_short: bool) -> bool:
-    """Whether two excerpts are the same sound, up to a few milliseconds, gain, sign and what else is heard."""
+def _are_alike_in_length(passage: Passage, lag_seconds: float) -> bool:
+    """Whether two short files would be the same from beginning to end."""
+    shorter, longer = sorted((passage.first_seconds, passage.second_seconds))
+    return longer < _LONGEST_HIT_SECONDS and shorter > 0.9 * longer and abs(lag_seconds) < 2 * _MAX_LAG_SECONDS
+
+
+def _same(first: NDArray[np.float32], second: NDArray[np.float32], *, is_hit: bool) -> bool:
+    """Whether two excerpts are the same sound, up to a few milliseconds, gain, sign and what else is heard.
+
+    Two hits of one cymbal are alike, too, for it has its tones; they must be more so than other sound.
+    """
     first, second = first[: second.shape[0]], second[: first.shape[0]]
-    width = first.shape[0] // _NUM_WINDOWS_OF_SHORT if is_short else round(_WINDOW_SECONDS * FINGERPRINT_RATE)
+    width = min(first.shape[0] // _FEWEST_WINDOWS, round(_WINDOW_SECONDS * FINGERPRINT_RATE))
     max_lag = round(_MAX_LAG_SECONDS * FINGERPRINT_RATE)
     windows = [slice(start, start + width) for start in range(0, first.shape[0] - width + 1, max(width // 2, 1))]
     one, other = ([samples[window] for window in windows] for samples in (first, second))
     found = agree(one, other, max_lag=min(max_lag, width - 1), whitening=_WHITENING)
     if found is None or sum(found.agreeing) < _MIN_AGREEING or found.share < _SHARE:
         return False
-    if is_short:
-        return _correlation(first, second, found.lag_samples) > _SHORT_CORRELATION
+    if is_hit:
+        return _correlation(first, second, found.lag_samples) > _HIT_CORRELATION
     return found.clearness > (_CLEARNESS if len(windows) >= _MANY_WINDOWS else _CLEARNESS_OF_FEW)
 
 

@@ -2,7 +2,7 @@
 
     different splits               leakage: an error from 3 s or half of the shorter file on, else a warning
     same split, all stems whole    duplicate: a warning
-    same split, less than that     shared: a note; a warning where no splits exist yet, for they would cut through it
+    same split, less than that     shared: a note; a warning where one is in no split yet, for it might go elsewhere
 
 Two tracks make one finding, however many of their stems are concerned.
 """
@@ -15,7 +15,7 @@ from stemtune.data.audit.sharing import Sharing
 __all__ = ["judge_sharing"]
 
 _LEAK_SECONDS, _LEAK_SHARE = 3.0, 0.5
-_WHOLE_SHARE, _SAME_LENGTH = 0.8, 0.9
+_WHOLE_SHARE, _SAME_LENGTH = 0.9, 0.9
 
 
 def judge_sharing(sharings: Sequence[Sharing]) -> Iterator[Finding]:
@@ -41,7 +41,7 @@ def judge_sharing(sharings: Sequence[Sharing]) -> Iterator[Finding]:
 
 def _judge(shared: Sequence[Sharing], longest: Sharing) -> tuple[Severity, str]:
     first, second, audio = longest.first, longest.second, longest.audio
-    if first.split != second.split:
+    if first.split and second.split and first.split != second.split:
         serious = audio.seconds >= _LEAK_SECONDS or audio.share >= _LEAK_SHARE
         return Severity.ERROR if serious else Severity.WARNING, "leakage"
     lengths = sorted((first.track.duration_seconds, second.track.duration_seconds))
@@ -50,13 +50,13 @@ def _judge(shared: Sequence[Sharing], longest: Sharing) -> tuple[Severity, str]:
     is_all = firsts >= set(first.track.stems) and seconds >= set(second.track.stems)
     if is_all and lengths[0] >= _SAME_LENGTH * lengths[1]:
         return Severity.WARNING, "duplicate"
-    return Severity.NOTE if first.split else Severity.WARNING, "shared_audio"
+    return Severity.NOTE if first.split and second.split else Severity.WARNING, "shared_audio"
 
 
 def _describe(shared: Sequence[Sharing], longest: Sharing) -> str:
     """Such as: 12.0 s (from 0:03.0) are also in song2 (vocals, from 1:05.0) of test; likewise drums."""
     audio, first, second = longest.audio, longest.first, longest.second
-    name = first.track.name if first.source == second.source else f"{first.source.name}: {first.track.name}"
+    name = first.track.name if first.source == second.source else f"{first.source.path.name}/{first.track.name}"
     if audio.is_exact:
         what = f"{second.split or 'this'} has the same samples as {name} ({audio.first_stem})"
     else:

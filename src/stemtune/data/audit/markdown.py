@@ -4,10 +4,10 @@
 verdict, stems by split, findings by kind with their places, what to keep together
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stemtune.data.audit.report import AuditReport, Finding
-from stemtune.data.audit.tables import MEASURES, stem_rows
+from stemtune.data.audit.tables import MEASURES, short_names, stem_rows
 
 __all__ = ["findings_to_markdown", "stems_to_markdown", "to_markdown"]
 
@@ -35,11 +35,12 @@ def stems_to_markdown(report: AuditReport) -> list[str]:
     if not report.tracks:
         return []
     rows = stem_rows(report)
-    several, has_splits = len({row.dataset for row in rows}) > 1, any(row.split for row in rows)
+    names, has_splits = short_names(row.dataset for row in rows), any(row.split for row in rows)
+    several = len(names) > 1
     where = (*(["data set"] if several else []), *(["split"] if has_splits else []), "stem")
     lines = [_row([*where, *MEASURES]), _row(["---"] * len(where) + ["--:"] * len(MEASURES))]
     for row in rows:
-        place = (*([row.dataset] if several else []), *([row.split] if has_splits else []), row.stem)
+        place = (*([names[row.dataset]] if several else []), *([row.split] if has_splits else []), row.stem)
         lines.append(_row([*place, *row.measures]))
     return [*lines, ""]
 
@@ -49,13 +50,13 @@ def findings_to_markdown(report: AuditReport) -> list[str]:
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in report.findings:
         groups.setdefault((finding.severity.value, finding.kind), []).append(finding)
-    several = len(report.datasets) > 1
+    names = short_names(track.dataset for track in report.tracks)
     lines: list[str] = []
     for (severity, kind), findings in groups.items():
         explanation = report.explanations[kind]
         lines += [f"## {severity.capitalize()}: {explanation.title} ({len(findings)})", ""]
         lines += [f"{explanation.meaning} {explanation.advice}", ""]
-        lines += [f"- {_describe(finding, several)}" for finding in findings[:_SHOWN_PER_KIND]]
+        lines += [f"- {_describe(finding, names)}" for finding in findings[:_SHOWN_PER_KIND]]
         lines += [f"- and {len(findings) - _SHOWN_PER_KIND} more"] if len(findings) > _SHOWN_PER_KIND else []
         lines.append("")
     if report.groups:
@@ -66,8 +67,9 @@ def findings_to_markdown(report: AuditReport) -> list[str]:
     return lines
 
 
-def _describe(finding: Finding, several: bool) -> str:
-    place = " ".join(word for word in (finding.dataset if several else "", finding.place) if word)
+def _describe(finding: Finding, names: Mapping[str, str]) -> str:
+    dataset = names.get(finding.dataset, finding.dataset) if len(names) > 1 else ""
+    place = "/".join(word for word in (dataset, finding.place) if word)
     return f"{_code(place)}: {finding.message}" if place else finding.message
 
 

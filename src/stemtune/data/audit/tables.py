@@ -1,6 +1,6 @@
 """The facts of an audit as a table: a row for each stem of each split of each data set, in the usual order.
 
-(data set, split, stem) -> files, minutes, minutes in which it sounds, level, rate, channels, treble.
+(data set, split, stem) -> files, minutes, minutes in which it sounds, level, rate and channels, treble.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from stemtune.data.audit.report import AuditReport, StemReport
 
-__all__ = ["MEASURES", "StemRow", "stem_rows"]
+__all__ = ["MEASURES", "StemRow", "short_names", "stem_rows"]
 
-MEASURES = ("files", "minutes", "it sounds", "level, dB", "Hz", "channels", "treble up to, kHz")
+MEASURES = ("files", "minutes", "sounding", "level dB", "format", "treble kHz")
 _SPLIT_ORDER = ("train", "valid", "test")
 
 
@@ -47,13 +47,24 @@ def _measure(stems: Sequence[StemReport]) -> tuple[str, ...]:
         f"{sum(stem.seconds for stem in stems) / 60:.1f}",
         f"{sum(one.active_seconds for one in heard) / 60:.1f}" if heard else "",
         _range([one.rms_db for one in heard], 0),
-        ", ".join(str(rate) for rate in sorted({stem.sample_rate for stem in stems})),
-        ", ".join(str(count) for count in sorted({stem.num_channels for stem in stems})),
+        ", ".join(dict.fromkeys(f"{stem.sample_rate} {_width(stem.num_channels)}" for stem in stems)),
         _range(treble, 1),
     )
 
 
+def _width(num_channels: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(num_channels, f"{num_channels} channels")
+
+
 def _range(values: Iterable[float], digits: int) -> str:
-    """Such as "-30 to -20", or one number if both ends look the same."""
+    """Such as "-30…-20", or one number if both ends look the same."""
     ends = [f"{value:.{digits}f}" for value in sorted(values)]
-    return " to ".join(dict.fromkeys((ends[0], ends[-1]))) if ends else ""
+    return "…".join(dict.fromkeys((ends[0], ends[-1]))) if ends else ""
+
+
+def short_names(paths: Iterable[str]) -> dict[str, str]:
+    """For each of some paths as much of its end as tells it from the others."""
+    unique = list(dict.fromkeys(paths))
+    parts = {path: path.rstrip("/").split("/") for path in unique}
+    depth = next((d for d in range(1, 99) if len({tuple(part[-d:]) for part in parts.values()}) == len(unique)), 99)
+    return {path: "/".join(part[-depth:]) for path, part in parts.items()}

@@ -84,9 +84,21 @@ def _run_in_processes(
                 for future in futures:
                     future.cancel()
         if position < len(items):  # one of the tracks at hand ended its process: find out by giving each its own
+            if not _can_start(start):
+                yield from run_all(task, items[position:], jobs=1, on_seconds=on_seconds)
+                return
             for item in items[position : position + jobs]:
                 yield _run_alone(task, item, start)
                 position += 1
+
+
+def _can_start(start: "partial[ProcessPoolExecutor]") -> bool:
+    """Whether processes run at all, which a program that starts them without ``if __name__ == ...`` prevents."""
+    with start(1) as pool:
+        try:
+            return pool.submit(abs, -1).result() == 1
+        except BrokenProcessPool:
+            return False
 
 
 def _context() -> multiprocessing.context.BaseContext:
