@@ -45,11 +45,14 @@ def train_detector(
         int, typer.Option("--mixtures", min=0, help="So many made-up mixtures of 20 s besides the songs.")
     ] = 0,
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes that prepare the songs.")] = 2,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Of the network, while it learns.")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="Of weights and draws.")] = 0,
     held_out_pattern: Annotated[str, typer.Option("--held-out-pattern", help="Of the names of held-out songs.")] = "*",
 ) -> None:
     """Train a detector of silent stems, and choose the thresholds above which it is right 95 times in 100."""
     from fnmatch import fnmatch
+
+    import torch
 
     from stemtune.data.augment import AugmentationConfig
     from stemtune.data.datasets import open_dataset
@@ -78,6 +81,7 @@ def train_detector(
         absent_probability=0.3,
         augmentation=AugmentationConfig(gain_db=(-12.0, 6.0), speed_semitones=(-2.0, 2.0), equaliser_db=3.0),
     )
+    torch.set_num_threads(threads)
     told = _Ticker()
     learnt = prepare(
         [TrackTask(track, names) for track in songs] + [MixtureTask(mixing, seed, i) for i in range(mixtures)],

@@ -16,6 +16,7 @@ from stemtune.objectives.clustering import ClusteringConfig
 from stemtune.objectives.quantisation import AutoEncodingConfig, LatentMatchConfig
 from stemtune.objectives.spectral import MagnitudeL1Config, MagnitudeMSEConfig
 from stemtune.objectives.waveform import NegativeSNRConfig, WaveformL1Config
+from stemtune.objectives.waveform_mse import WaveformMSEConfig
 from stemtune.types import Batch, Estimate, Loss
 
 __all__ = ["ObjectiveConfig", "SingleObjectiveConfig", "WeightedObjective", "WeightedSum", "WeightedSumConfig"]
@@ -27,7 +28,8 @@ SingleObjectiveConfig = Annotated[
     | MagnitudeL1Config
     | MagnitudeMSEConfig
     | NegativeSNRConfig
-    | WaveformL1Config,
+    | WaveformL1Config
+    | WaveformMSEConfig,
     Field(discriminator="kind"),
 ]
 

@@ -50,7 +50,10 @@ class StudyModule(Protocol):
         ...
 
 
-STUDIES: Mapping[str, str] = {"bugler2020": "stemtune.recipes.bugler2020"}
+STUDIES: Mapping[str, str] = {
+    "bugler2020": "stemtune.recipes.bugler2020",
+    "defossez2019": "stemtune.recipes.defossez2019",
+}
 
 
 def find_study(name: str) -> StudyModule:

@@ -1,0 +1,112 @@
+"""The study of Défossez, Usunier, Bottou and Bach: does a waveform model profit from songs that nobody labelled?
+
+Paper: "Demucs: deep extractor for music sources with extra unlabeled data remixed", September 2019, Tables 1 and 2. The
+    detector, the mining and the remixing were never published; this is their first open implementation.
+Expected: in the paper remixing 2,000 unlabelled songs raises the mean SDR from 4.81 to 5.09 dB (Table 2), and without
+    GLU, BLSTM or rescaling it falls to 4.68, 4.83 and 4.68. At the scale "laptop", nothing is known yet.
+Cost: at the scale "laptop" some hours of two cores (see ``--plan``); at the scale "paper" 400 epochs on 16 GPUs.
+Run: ``stemtune reproduce defossez2019 --scale laptop``, and ``... --report`` at any time.
+Deviations: those of `experiments` and `examination`; at the scale "laptop" everything is smaller; the labelled
+    songs are the default corpus's, of which 49 lie unlabelled in the library beside fifteen recordings.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from stemtune.data.segments import Corpus
+from stemtune.errors import UsageError
+from stemtune.recipes.defossez2019.examination import SongExaminationConfig
+from stemtune.recipes.defossez2019.experiments import ABLATIONS, LAPTOP, PAPER, Sizes, demucs_experiment
+from stemtune.recipes.reproduce import StudyRoots
+from stemtune.recipes.reproduce.running import Places
+from stemtune.recipes.reproduce.study import Cell, Study
+from stemtune.training.phase import Experiment
+
+__all__ = ["SCALES", "prepare", "report", "smoke", "study"]
+
+SCALES = ("paper", "laptop")
+
+
+def study(scale: str, *, roots: StudyRoots, places: Places) -> Study:
+    """The table of cells at a scale; touches no audio.
+
+    Raises:
+        UsageError: for another scale.
+    """
+    if scale not in SCALES:
+        raise UsageError(f"unknown scale {scale!r}; the scales are {', '.join(SCALES)}")
+    sizes = PAPER if scale == "paper" else LAPTOP
+    return Study(name="defossez2019", scale=scale, cells=tuple(_cells(sizes, roots, places)))
+
+
+def prepare(
+    scale: str, cells: Sequence[Cell], *, roots: StudyRoots, places: Places, say: Callable[[str], None]
+) -> None:
+    """Train the detector and mine the unlabelled songs, if a cell remixes them; once."""
+    if all(cell.experiment.phases[0].remixing is None for cell in cells):
+        return
+    from stemtune.recipes.defossez2019.mining import prepare_index
+
+    sizes = PAPER if scale == "paper" else LAPTOP
+    prepare_index(sizes, _labelled(sizes, roots), roots=roots, folder=_mined(places), say=say)
+
+
+def report(study: Study, *, places: Places) -> Path:
+    """Table 2 of whatever cells are done, and the gain from remixing, seed by seed."""
+    from stemtune.recipes.defossez2019.reporting import write_report
+
+    return write_report(study, places)
+
+
+def smoke(experiment: Experiment) -> Experiment:
+    """Two steps of a tiny twin."""
+    changes: dict[str, object] = {
+        "model.width": 2,
+        "model.depth": 3,
+        "phases.0.steps": 2,
+        "phases.0.batch_size": 4,
+        "phases.0.data.segment_seconds": 1.0,
+    }
+    return experiment.override(changes)
+
+
+def _cells(sizes: Sizes, roots: StudyRoots, places: Places) -> Iterator[Cell]:
+    """The comparison of all seeds first, then the other ablations with the first seed."""
+    labelled = _labelled(sizes, roots)
+    test = (
+        SongExaminationConfig(path=str(roots.data / "musdb18hq" / "test"), max_seconds=600.0)
+        if sizes.name == "paper"
+        else SongExaminationConfig(path=str(roots.data / "musicdelta"), pattern="[8GR]*")
+    )
+
+    def cell(name: str, seed: int) -> Cell:
+        full = f"{name}/seed-{seed}"
+        experiment = demucs_experiment(sizes, labelled, index=_mined(places) / "index", name=full, seed=seed)
+        return Cell(
+            name=full,
+            experiment=experiment.override(ABLATIONS[name]) if name in ABLATIONS else experiment,
+            examination=test.build,
+            glance_every_steps=max(1, sizes.steps // 8),
+            minutes=sizes.steps * sizes.step_seconds / 60 * (1.0 if name == "no-remixed" else 1.25),
+        )
+
+    for seed in sizes.seeds:
+        yield cell("reference", seed)
+        yield cell("no-remixed", seed)
+    for name in ABLATIONS:
+        if name != "no-remixed":
+            yield cell(name, sizes.seeds[0])
+
+
+def _labelled(sizes: Sizes, roots: StudyRoots) -> tuple[Corpus, ...]:
+    if sizes.name == "paper":
+        return (Corpus(path=str(roots.data / "musdb18hq" / "train")),)
+    songs = str(roots.corpora / "default" / "train" / "songs")
+    return (
+        Corpus(path=songs, pattern="eir-*", weight=2.0),
+        Corpus(path=songs, pattern="[fm]*", weight=1.0),
+    )
+
+
+def _mined(places: Places) -> Path:
+    return places.work / "mined"
