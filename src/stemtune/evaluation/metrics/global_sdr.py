@@ -29,7 +29,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from stemtune.errors import InputError
+from stemtune.evaluation.metrics.inputs import Samples, checked_pair, checked_rate, require_equal_shapes
 
 __all__ = ["GlobalSDR", "sdr_global"]
 
@@ -37,14 +37,13 @@ STABILISER = 1e-7
 BLOCK_SAMPLES = 1 << 20  # bounds the float64 copies
 
 
-def sdr_global(
-    *, estimate: Float[Tensor, "stem channel time"], reference: Float[Tensor, "stem channel time"]
-) -> Float64[Tensor, "stem"]:
+def sdr_global(*, estimate: Samples, reference: Samples, sample_rate: int | None = None) -> Float64[Tensor, "stem"]:
     """Score every stem of a whole track; see the module for conventions and edge cases.
 
     Args:
         estimate: what a separator answered.
         reference: the truth, of the same shape.
+        sample_rate: in Hz; the score does not depend on it.
 
     Returns:
         dB per stem.
@@ -52,11 +51,13 @@ def sdr_global(
     Raises:
         InputError: if the shapes differ.
     """
-    _require_equal_shapes(estimate, reference)
-    total = GlobalSDR(num_stems=reference.shape[0])
-    for start in range(0, reference.shape[-1], BLOCK_SAMPLES):
+    if sample_rate is not None:
+        checked_rate(sample_rate)
+    estimates, references = checked_pair(estimate=estimate, reference=reference)
+    total = GlobalSDR(num_stems=references.shape[0])
+    for start in range(0, references.shape[-1], BLOCK_SAMPLES):
         stop = start + BLOCK_SAMPLES
-        total.update(estimate=estimate[..., start:stop], reference=reference[..., start:stop])
+        total.update(estimate=estimates[..., start:stop], reference=references[..., start:stop])
     return total.compute()
 
 
@@ -78,7 +79,7 @@ class GlobalSDR:
         Raises:
             InputError: if the shapes differ.
         """
-        _require_equal_shapes(estimate, reference)
+        require_equal_shapes(estimate=estimate, reference=reference)
         exact = reference.detach().to("cpu", torch.float64)
         error = exact - estimate.detach().to("cpu", torch.float64)
         self._signal = self._signal + exact.square().sum(dim=(1, 2))
@@ -87,11 +88,3 @@ class GlobalSDR:
     def compute(self) -> Float64[Tensor, "stem"]:
         """Score per stem over everything added so far; 0 dB if nothing was."""
         return 10 * torch.log10((self._signal + STABILISER) / (self._error + STABILISER))
-
-
-def _require_equal_shapes(estimate: Tensor, reference: Tensor) -> None:
-    if estimate.shape != reference.shape:
-        raise InputError(
-            f"an estimate of shape {tuple(estimate.shape)} cannot be scored against a reference of shape "
-            f"{tuple(reference.shape)}; both must be the same stems, channels and samples"
-        )

@@ -20,7 +20,7 @@ __all__ = ["Samples", "checked_pair", "checked_rate", "require_equal_shapes", "r
 Samples = Float[Tensor, "stem channel time"] | Float[np.ndarray, "stem channel time"]
 
 
-def checked_pair(*, estimate: Samples, reference: Samples) -> tuple[Tensor, Tensor]:
+def checked_pair(*, estimate: object, reference: object) -> tuple[Tensor, Tensor]:
     """Both as tensors where they were, sharing memory with what came; the estimate first.
 
     Raises:
@@ -77,9 +77,9 @@ def _as_tensor(samples: object, name: str) -> Tensor:
         array = cast("np.ndarray[tuple[int, ...], np.dtype[np.float64]]", samples)
         if array.dtype.kind != "f":
             raise InputError(f"the {name} must hold floating-point samples; it holds {array.dtype}: divide it first")
-        native = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
-        with_memory = native if native.flags.writeable and min(native.strides, default=0) >= 0 else native.copy()
-        tensor = torch.from_numpy(with_memory)
+        native = array if array.dtype.str in ("<f4", "<f8") else array.astype(np.float64)
+        plain = native if native.flags.writeable and min(native.strides, default=0) >= 0 else native.copy()
+        tensor = torch.from_numpy(plain)
     elif isinstance(samples, Tensor):
         tensor = samples.detach()
         if not tensor.is_floating_point():

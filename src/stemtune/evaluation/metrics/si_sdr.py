@@ -9,7 +9,7 @@ their mean over time removed first. Channels are averaged, in dB.
 Conventions:
     Decibels, higher is better. Multiplying the estimate or the reference by any number other than 0, a negative one
     included, changes nothing: the score does not notice a wrong level or polarity, so read it beside `sdr_global`,
-    which does. No constant is added anywhere. Sums are made in float64.
+    which does, or `sd_sdr`. No constant is added anywhere. Sums are made in float64.
 
 Edge cases:
     A perfect estimate, at any level: inf. A silent reference (constant, if ``zero_mean``) has no score: a channel
@@ -28,25 +28,24 @@ Deviations:
 import math
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
-from stemtune.errors import InputError
+from stemtune.evaluation.metrics.inputs import Samples
+from stemtune.evaluation.metrics.per_channel import mean_over_channels
 
 __all__ = ["si_sdr"]
 
 
 def si_sdr(
-    *,
-    estimate: Float[Tensor, "stem channel time"],
-    reference: Float[Tensor, "stem channel time"],
-    zero_mean: bool = True,
+    *, estimate: Samples, reference: Samples, sample_rate: int | None = None, zero_mean: bool = True
 ) -> Float64[Tensor, "stem"]:
     """Score every stem of a whole track; see the module for conventions and edge cases.
 
     Args:
         estimate: what a separator answered.
         reference: the truth, of the same shape.
+        sample_rate: in Hz; the score does not depend on it.
         zero_mean: remove each channel's mean over time first.
 
     Returns:
@@ -55,37 +54,17 @@ def si_sdr(
     Raises:
         InputError: if the shapes differ.
     """
-    if estimate.shape != reference.shape:
-        raise InputError(
-            f"an estimate of shape {tuple(estimate.shape)} cannot be scored against a reference of shape "
-            f"{tuple(reference.shape)}; both must be the same stems, channels and samples"
-        )
-    stems = zip(estimate.detach().cpu(), reference.detach().cpu(), strict=True)
-    return torch.tensor([_one_stem(e, s, zero_mean=zero_mean) for e, s in stems], dtype=torch.float64)
+    return mean_over_channels(
+        _ratio,
+        estimate=estimate,
+        reference=reference,
+        sample_rate=sample_rate,
+        zero_mean=zero_mean,
+        silent_estimate=-math.inf,
+    )
 
 
-def _one_stem(estimate: Tensor, reference: Tensor, *, zero_mean: bool) -> float:
-    values = [
-        _one_channel(e.double(), s.double(), zero_mean=zero_mean)
-        for e, s in zip(estimate, reference, strict=True)
-        if not _is_silent(s, zero_mean=zero_mean)
-    ]
-    return sum(values) / len(values) if values else math.nan
-
-
-def _one_channel(estimate: Tensor, reference: Tensor, *, zero_mean: bool) -> float:
-    if _is_silent(estimate, zero_mean=zero_mean):
-        return -math.inf
-    if zero_mean:
-        estimate, reference = estimate - estimate.mean(), reference - reference.mean()
+def _ratio(estimate: Tensor, reference: Tensor) -> Tensor:
     scaled = reference * (torch.dot(estimate, reference) / torch.dot(reference, reference))
     error = estimate - scaled
-    return float(10 * torch.log10(torch.dot(scaled, scaled) / torch.dot(error, error)))
-
-
-def _is_silent(channel: Tensor, *, zero_mean: bool) -> bool:
-    """Whether nothing is left of a channel; compared exactly, since a rounded mean would leave a residue."""
-    if channel.numel() == 0:
-        return True
-    lowest, highest = torch.aminmax(channel)
-    return bool(lowest == highest) and (zero_mean or bool(lowest == 0))
+    return 10 * torch.log10(torch.dot(scaled, scaled) / torch.dot(error, error))

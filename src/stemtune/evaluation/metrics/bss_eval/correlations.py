@@ -7,7 +7,9 @@ the filters need to know of a track.
 
 Blocks of the earlier signal begin with the samples before them, those of the later one end in zeros; the products of
 their spectra are summed over all blocks, and a single inverse transform gives the lags. Small blocks stay in the
-processor's caches, do not grow with the track, and round less than one transform of all of it.
+processor's caches, and do not grow with the track. The filters magnify every rounding where references hardly sound,
+so the sum and its transform are made in extended precision, where the machine has it: they are a small part of the
+work.
 """
 
 from collections.abc import Iterator
@@ -48,11 +50,11 @@ def lag_correlations(stems: SoundStems, frame: Frame, taps: int) -> Float64[np.n
     """
     length = block_length(frame.num_samples, taps)
     num_rows = stems.num_stems * stems.num_channels
-    total = np.zeros((length // 2 + 1, num_rows, 2 * num_rows), dtype=np.complex128)
+    total = np.zeros((length // 2 + 1, num_rows, 2 * num_rows), dtype=np.clongdouble)
     for products in in_order(lambda stretch: _products(stretch, length, taps), _stretches(stems, frame, length, taps)):
         total += products
     by_lag = inverse(total.transpose(1, 2, 0), length)  # lag k stands at k - (taps - 1), counted from the end
-    return np.concatenate([by_lag[..., length - taps + 1 :], by_lag[..., :1]], axis=-1)
+    return np.concatenate([by_lag[..., length - taps + 1 :], by_lag[..., :1]], axis=-1).astype(np.float64)
 
 
 def _stretches(stems: SoundStems, frame: Frame, length: int, taps: int) -> Iterator[_Stretch]:

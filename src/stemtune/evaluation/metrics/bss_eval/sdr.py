@@ -90,7 +90,7 @@ def sdr_v4_streamed(
     values = np.full((stems.num_stems, len(frames)), math.nan)
     covered = 0
     for number, frame in enumerate(frames):
-        _look_at(stems, covered, frame.start)
+        stems.look_through(covered, frame.start)
         covered = max(covered, frame.stop)
         target, error, silent = np.zeros(stems.num_stems), np.zeros(stems.num_stems), stems.all_stems
         for block in _blocks(stems, frame.start, frame.stop):
@@ -99,7 +99,7 @@ def sdr_v4_streamed(
             silent &= block.silent
         if not silent:
             values[:, number] = decibels(target, error)
-    _look_at(stems, covered, num_samples)
+    stems.look_through(covered, num_samples)
     stems.require_sound()
     return torch.from_numpy(values)
 
@@ -107,9 +107,3 @@ def sdr_v4_streamed(
 def _blocks(stems: SoundStems, start: int, stop: int) -> Iterator[Block]:
     for begin in range(start, stop, _SAMPLES_AT_ONCE):
         yield stems.block(begin, min(begin + _SAMPLES_AT_ONCE, stop))
-
-
-def _look_at(stems: SoundStems, start: int, stop: int) -> None:
-    """What is in no frame must be finite, too, and a stem that only sounds there is not silent."""
-    for _ in _blocks(stems, start, stop):
-        pass

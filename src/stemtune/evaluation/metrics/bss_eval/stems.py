@@ -18,9 +18,11 @@ from torch import Tensor
 from stemtune.errors import InputError
 from stemtune.evaluation.metrics.bss_eval.allocator import reuse_freed_memory
 from stemtune.evaluation.metrics.bss_eval.spectra import Reals
-from stemtune.evaluation.metrics.inputs import Samples, checked_pair
+from stemtune.evaluation.metrics.inputs import checked_pair
 
 __all__ = ["Block", "ReadStems", "SoundStems", "StemPair", "from_memory"]
+
+_SAMPLES_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Block:
     Attributes:
         estimate: not to be changed, since it may be the caller's own.
         reference: likewise.
-        is_silent: whether any of these stems is silent in it.
+        silent: which of these stems are silent in it, as pairs such as ("reference", 0).
     """
 
     estimate: Float64[np.ndarray, "stem channel time"]
@@ -49,7 +51,7 @@ class Block:
     silent: frozenset[tuple[str, int]]
 
 
-def from_memory(*, estimate: Samples, reference: Samples) -> tuple[ReadStems, int]:
+def from_memory(*, estimate: object, reference: object) -> tuple[ReadStems, int]:
     """A reader of arrays, and how many samples they have.
 
     Raises:
@@ -106,6 +108,17 @@ class SoundStems:
         )
         self._never_heard &= silent
         return Block(estimate, reference, silent)
+
+    def look_through(self, start: int = 0, stop: int | None = None) -> None:
+        """Read a stretch, the whole track if not told otherwise, for no other reason than to notice what is wrong.
+
+        Raises:
+            InputError: as `block`; also if this was the whole track, and a stem is silent in all of it.
+        """
+        for begin in range(start, self.num_samples if stop is None else stop, _SAMPLES_AT_ONCE):
+            self.block(begin, min(begin + _SAMPLES_AT_ONCE, self.num_samples if stop is None else stop))
+        if stop is None:
+            self.require_sound()
 
     def require_sound(self) -> None:
         """To be asked once all blocks were read.

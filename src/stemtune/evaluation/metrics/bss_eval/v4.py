@@ -52,7 +52,7 @@ from stemtune.evaluation.metrics.bss_eval.result import BSSEval, decibels
 from stemtune.evaluation.metrics.bss_eval.stems import ReadStems, SoundStems, from_memory
 from stemtune.evaluation.metrics.inputs import Samples
 
-__all__ = ["FILTER_TAPS", "bss_eval_v4", "bss_eval_v4_streamed", "images_ratios"]
+__all__ = ["FILTER_TAPS", "bss_eval_v4", "bss_eval_v4_streamed", "images_ratios", "require_taps"]
 
 FILTER_TAPS = 512
 
@@ -113,8 +113,7 @@ def bss_eval_v4_streamed(
     Raises:
         InputError: as `bss_eval_v4`.
     """
-    if filter_taps < 1:
-        raise InputError(f"filters need a tap at least; they have {filter_taps}")
+    require_taps(filter_taps)
     frames = Framing(num_samples, window_seconds, hop_seconds, sample_rate)
     stems = SoundStems(read, num_samples)
     correlations = lag_correlations(stems, Frame(0, num_samples), filter_taps)
@@ -138,3 +137,13 @@ def images_ratios(energies: Energies) -> Float64[np.ndarray, "ratio stem"]:
             decibels(energies.explained, energies.artefacts),
         ]
     )
+
+
+def require_taps(taps: int) -> None:
+    """Refuse filters without length.
+
+    Raises:
+        InputError: if there is not a tap at least.
+    """
+    if taps < 1:
+        raise InputError(f"filters need a tap at least; they have {taps}")
