@@ -137,6 +137,15 @@ def test_tables_beside_the_page_hold_everything(page: Path):
     assert float(best["p_value_holm"]) == pytest.approx(18 / 64)
 
 
+def test_the_summary_is_the_page_s_tables_as_markdown(page: Path):
+    text = (page.parent / "summary.md").read_text(encoding="utf-8")
+    assert "good scores" in text.splitlines()[2]
+    assert "| system | drums | vocals | mean of stems |" in text
+    assert "| drums | good | bad |" in text
+    assert "(rule mdx)" in text
+    assert "Made by `stemtune compare <a> & b`." in text
+
+
 def test_a_second_report_reuses_the_scores_and_may_be_silent(page: Path, folder: Path):
     kinds: list[str] = []
     contenders = open_contenders([str(folder / "good"), str(folder / "bad")])

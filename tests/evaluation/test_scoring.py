@@ -192,6 +192,7 @@ def test_energies_at_silence_are_known_where_ratios_are_not(long_songs: Path, tm
     means = {(mean.stem, mean.metric): mean for mean in evaluation.means()}
     assert means["bass", "predicted_energy_at_silence"].num_tracks == 1
     assert means["vocals", "predicted_energy_at_silence"].num_tracks == 0
+    assert means["(mean)", "predicted_energy_at_silence"].value == means["bass", "predicted_energy_at_silence"].value
     assert "the tracks that have one (rule defined)" in evaluation.rules()["predicted_energy_at_silence"]
 
 

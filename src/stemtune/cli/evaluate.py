@@ -133,7 +133,9 @@ def _print_tables(result: "Evaluation", *, with_tracks: bool, rule: "RuleName | 
             )  # fmt: skip
         console.print(table)
         console.print()
-    table = Table("metric", "stem", title=f"Scores of {escape(result.subject)}", title_justify="left")
+    table = Table(title=f"Scores of {escape(result.subject)}", title_justify="left")
+    table.add_column("metric", overflow="fold")
+    table.add_column("stem")
     for heading in ("dB", "mixture, dB", "gain, dB", "tracks"):
         table.add_column(heading, justify="right")
     for mean in result.means(rule):

@@ -100,30 +100,30 @@ RULES: Mapping[RuleName, Rule] = {
     "defined": Rule("defined", "mean over the tracks that have one", _mean, skips_undefined=True),
 }
 
-_RATIOS = {
-    "sdr": "everything that is wrong",
-    "isr": "what a filter of the stem itself explains (spatial distortion)",
-    "sir": "what the other stems explain (interference)",
-    "sar": "what no stem explains (artefacts)",
+_RATIOS = {  # numerator and denominator of each, as energies
+    "sdr": "the stem over that of all that is wrong",
+    "isr": "the stem over that of the error which a filter of the stem explains (spatial distortion)",
+    "sir": "the stem, filtered as fits best, over that of what the other stems explain (interference)",
+    "sar": "all that stems explain over that of the rest (artefacts, of which the mixture has none but rounding)",
 }
 
 
 def _v4(ratio: str) -> Column:
     return Column(
         f"{ratio}_bss_eval_v4",
-        f"BSSEval version 4 as museval computes it, {ratio.upper()}: 10 log10 of the energy of the stem over that of "
-        f"{_RATIOS[ratio]}, in frames of one second; a frame in which anything is silent has none",
+        f"{ratio.upper()} of BSSEval version 4, as museval computes it: 10 log10 of the energy of {_RATIOS[ratio]}, in "
+        "frames of one second; a frame in which anything is silent has none",
         "museval",
         framewise=True,
     )
 
 
 def _v3(ratio: str) -> Column:
+    numerator = {"sdr": "the stem, filtered as fits best, over that of all else"}.get(ratio, _RATIOS[ratio])
     return Column(
         f"{ratio}_bss_eval_v3_sources",
-        f"BSSEval version 3 for sources, {ratio.upper()}: 10 log10 of the energy of what a filter of 512 taps makes of "
-        f"the stem over that of {_RATIOS[ratio]}, over the whole track; higher than any other definition, for the "
-        "filter is forgiven",
+        f"{ratio.upper()} of BSSEval version 3 for sources: 10 log10 of the energy of {numerator}, over the whole "
+        "track; filters are forgiven, which makes it higher than any other definition",
         "mdx",
     )
 

@@ -29,6 +29,7 @@ from stemtune.evaluation.report_audio import choose_bit_rate, make_clips
 from stemtune.evaluation.report_curves import read_log
 from stemtune.evaluation.report_page import HeardClips, PageContent, render_page
 from stemtune.evaluation.report_store import file_name
+from stemtune.evaluation.report_summary import render_summary
 from stemtune.evaluation.systems import MixtureSystem, System
 from stemtune.evaluation.table import Evaluation
 
@@ -121,6 +122,8 @@ def build_report(
             command=options.command,
         )
     )
+    summary = render_summary(comparison, title=options.title or _title(comparison), command=options.command)
+    write_text_atomically(folder / "summary.md", summary)
     write_text_atomically(folder / "scores.csv", _csv(_SCORE_COLUMNS, _score_rows(comparison)))
     write_text_atomically(folder / "pairs.csv", _csv(_PAIR_COLUMNS, _pair_rows(comparison)))
     return write_text_atomically(folder / PAGE, page)

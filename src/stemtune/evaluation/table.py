@@ -170,6 +170,8 @@ def _aggregate(stem: str, rows: Sequence[TrackScore], rule: Rule) -> MeanScore:
 
 def _over_stems(of_stems: Sequence[MeanScore], num_tracks: int, rule: Rule) -> MeanScore:
     mean = RULES["mdx"].over_tracks
+    if rule.name == "defined":
+        of_stems = [score for score in of_stems if score.num_tracks] or of_stems
     return MeanScore(
         stem=ALL_STEMS,
         metric=of_stems[0].metric,
