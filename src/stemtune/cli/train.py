@@ -45,6 +45,10 @@ def train(
         Path | None,
         typer.Option("--cache", help="Folder for decoded copies of compressed audio, which are read quicker."),
     ] = None,
+    check_data: Annotated[
+        bool,
+        typer.Option("--check-data/--no-check-data", help="Decode all data once before the first step."),
+    ] = True,
     show: Annotated[bool, typer.Option("--show", help="Print the experiment as JSON and stop.")] = False,
     list_recipes: Annotated[bool, typer.Option("--list-recipes", help="Print the recipes and stop.")] = False,
 ) -> None:
@@ -75,6 +79,7 @@ def train(
         checkpoint_every_steps=checkpoint_every,
         max_minutes=max_minutes,
         cache=cache,
+        check_data=check_data,
     )
     result = run(experiment, out, execution=execution)
     _report(result, experiment, out, recipe)

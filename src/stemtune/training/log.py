@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-__all__ = ["RunLog"]
+__all__ = ["RunLog", "announce"]
 
 _COLUMNS: tuple[str, ...] = (
     "step",
@@ -27,6 +27,12 @@ _COLUMNS: tuple[str, ...] = (
     "parts",
 )
 _LINE_SECONDS = 30.0
+
+
+def announce(text: str, *, quiet: bool = False) -> None:
+    """Say something that belongs to no phase to whoever is watching."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
 
 
 class RunLog:

@@ -96,6 +96,7 @@ class Execution(Frozen):
     checkpoint_every_steps: int = Field(default=100, ge=1)
     keep_checkpoints: int = Field(default=2, ge=1)
     max_minutes: float | None = Field(default=None, gt=0, description="stop (resumably) after so long")
+    check_data: bool = Field(default=True, description="whether to decode all data once before the first step")
     cache: Path | None = Field(default=None, description="folder for decoded copies of compressed audio files")
 
 

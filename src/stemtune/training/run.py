@@ -27,6 +27,7 @@ from stemtune.errors import ConfigError, InputError, OutputError
 from stemtune.models import Separator
 from stemtune.training.loop import Interrupted, Observer, PhaseRun, fresh_network
 from stemtune.training.phase import Execution, Experiment
+from stemtune.training.preflight import check_data
 
 __all__ = ["TrainingResult", "read_experiment", "train"]
 
@@ -60,10 +61,12 @@ def train(
 
     Raises:
         ConfigError: if the folder holds another experiment.
-        InputError: if data are missing.
+        InputError: if data are missing or broken.
         OutputError: if the folder cannot be written.
     """
     _claim(folder, experiment)
+    if execution.check_data:
+        check_data(experiment, folder, quiet=quiet)
     keep_freed_memory()
     if execution.threads:
         torch.set_num_threads(execution.threads)

@@ -62,7 +62,7 @@ def _has_songs(items: Sequence[Item]) -> bool:
 
 
 def _is_single_recording(item: Item) -> bool:
-    """Whether the track is one file of a stem folder, ``STEM/FILE``, or unlabelled: such a track belongs to no song."""
+    """Whether the track belongs to no song: a file of a stem folder, ``STEM/FILE``, or what is known to be one."""
     stems = item.track.stems.names
     folder = item.track.name.split("/")[-2:-1]
-    return stems == (_UNLABELLED,) or (len(stems) == 1 and [name.lower() for name in folder] == list(stems))
+    return item.is_recording or (len(stems) == 1 and [name.lower() for name in folder] == list(stems))

@@ -73,7 +73,7 @@ def _judge_agreement(item: Item, infos: dict[Path, AudioInfo]) -> Iterator[Findi
             message = f"{_channels(info)}, where {model} is {_channels(reference)}"
             yield make_finding(item, Severity.NOTE if harmless else Severity.WARNING, "channels", message, path=path)
         apart = info.duration_seconds - reference.duration_seconds
-        is_known = info.exact_length and reference.exact_length
+        is_known = info.exact_length and reference.exact_length and not item.is_ragged
         if is_known and abs(apart) > 0.5 / info.sample_rate:
             severity = Severity.ERROR if abs(apart) > _LENGTH_ERROR_SECONDS else Severity.WARNING
             amount = f"{abs(apart):.3f} s" if abs(apart) >= 0.01 else f"{round(abs(apart) * info.sample_rate)} samples"

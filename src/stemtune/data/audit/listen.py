@@ -51,11 +51,12 @@ class TrackFacts:
         return tuple(self.files[path] for path in self.track.stems[stem] if path in self.files)
 
 
-def listen(track: Track, *, on_seconds: Callable[[float], None] | None = None) -> TrackFacts:
+def listen(track: Track, *, is_thorough: bool = True, on_seconds: Callable[[float], None] | None = None) -> TrackFacts:
     """Read all files of a track from beginning to end; a track of which only the mixture is known is one stem.
 
     Args:
         track: what to listen to.
+        is_thorough: whether to make fingerprints and spectra, too.
         on_seconds: called with the seconds of sound (of all files together) that have just been heard.
     """
     paths = [path for stem in track.stems.values() for path in stem] + ([track.mixture] if track.mixture else [])
@@ -70,7 +71,7 @@ def listen(track: Track, *, on_seconds: Callable[[float], None] | None = None) -
             except InputError as error:
                 failures[path] = str(error)
             else:
-                open_files[path] = reader, Meter(reader.info)
+                open_files[path] = reader, Meter(reader.info, is_thorough=is_thorough)
         while open_files:
             blocks: dict[Path, NDArray[np.float32]] = {}
             for path, (reader, meter) in list(open_files.items()):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stemtune.data.audit.report import Finding, Severity
 from stemtune.data.datasets import SPLITS, DatasetScan, Layout, scan_dataset
+from stemtune.data.datasets.description import Description
 from stemtune.data.tracks import Track
 from stemtune.errors import InputError
 
@@ -43,11 +44,15 @@ class Item:
         source: the data set.
         split: empty if it belongs to none.
         track: with the files of its stems. If only its mixture is known, that is its single stem.
+        is_recording: whether it is known to be one recording of one stem, that belongs to no song.
+        is_ragged: whether its files may differ in length, as takes do.
     """
 
     source: Source
     split: str
     track: Track
+    is_recording: bool = False
+    is_ragged: bool = False
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -113,7 +118,7 @@ def collect(
             scan = scan_dataset(source.path, layout="unlabelled") if source.path.is_dir() else None
         if scan is None:
             continue
-        opened = [_item(source, split, track) for track in scan.tracks]
+        opened = [_item(source, split, scan, track) for track in scan.tracks]
         items += opened
         findings += _problems(source, scan, opened)
         if not opened and not findings:
@@ -121,11 +126,14 @@ def collect(
     return Sources(tuple(items), tuple(findings))
 
 
-def _item(source: Source, split: str | None, track: Track) -> Item:
+def _item(source: Source, split: str | None, scan: DatasetScan, track: Track) -> Item:
+    described = scan.mapping if isinstance(scan.mapping, Description) else None
     return Item(
         source,
         source.split or track.origin.split or split or "",
         track if track.is_labelled else replace(track, mixture=None),
+        is_recording=not track.is_labelled or (described is not None and described.role != "songs"),
+        is_ragged=described is not None and described.lengths == "any",
     )
 
 
