@@ -97,7 +97,17 @@ def test_what_was_heard_is_not_heard_again_until_it_changes(
     assert len(heard) == 6
 
 
-def test_long_checks_are_announced(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_a_song_that_lacks_a_stem_is_named(copies: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (copies / "song 1" / "drums.wav").unlink()
+    preflight.check_data(tiny_experiment(copies), tmp_path)
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert "copies/song 1: no drums, which 2 of 3 songs have; it counts as silent there: add the file" in error
+
+
+def test_long_checks_are_announced(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(preflight, "_WORTH_A_WORD_SECONDS", 1.0)
     preflight.check_data(tiny_experiment(songs), tmp_path)
     assert "listening once to all data (0.0 hours of files) before the first step" in capfd.readouterr().err

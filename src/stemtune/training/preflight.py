@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stemtune.data.audio_streams import split_stream
-from stemtune.data.audit.refusing import refuse_broken
+from stemtune.data.audit.refusing import refuse_broken, songs_lacking_stems
 from stemtune.data.files import write_json_atomically
 from stemtune.data.segments import Corpus, open_corpora
 from stemtune.data.tracks import Track
@@ -24,6 +24,7 @@ from stemtune.training.phase import Experiment
 __all__ = ["check_data"]
 
 _WORTH_A_WORD_SECONDS = 1800.0
+_MOST_LINES = 3
 _REMEMBERED = "data-checked.json"
 
 
@@ -48,6 +49,12 @@ def check_data(experiment: Experiment, folder: Path, *, quiet: bool = False) -> 
     if seconds > _WORTH_A_WORD_SECONDS:
         announce(f"listening once to all data ({seconds / 3600:.1f} hours of files) before the first step", quiet=quiet)
     refuse_broken(tracks)
+    for path in dict.fromkeys(path for path, _ in tracks):
+        lines = songs_lacking_stems(path, [track for origin, track in tracks if origin == path])
+        for line in lines[:_MOST_LINES]:
+            announce(f"warning: {line}", quiet=quiet)
+        if len(lines) > _MOST_LINES:
+            announce(f"warning: {path}: and {len(lines) - _MOST_LINES} more songs lack a stem", quiet=quiet)
     write_json_atomically(remembered, {"identity": identity, "files": sum(len(_files(track)) for _, track in tracks)})
 
 
