@@ -239,3 +239,25 @@ def test_misuse(files: Path) -> None:
 def test_extensions_are_lower_case_with_a_dot() -> None:
     assert {".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".mp4", ".mkv", ".webm"} <= AUDIO_EXTENSIONS
     assert all(extension == extension.lower() and extension.startswith(".") for extension in AUDIO_EXTENSIONS)
+
+
+def test_ogg_whose_last_page_promises_too_much_ends_in_silence(files: Path, tmp_path: Path) -> None:
+    """As a file does that some encoder cut: its last granule position is a little beyond its last sample."""
+    content = bytearray((files / "vorbis.ogg").read_bytes())
+    last = content.rfind(b"OggS")
+    content[last + 6 : last + 14] = (LENGTH + 320).to_bytes(8, "little")
+    content[last + 22 : last + 26] = bytes(4)
+    checksum = 0
+    for byte in content[last:]:
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = (checksum << 1 ^ (0x04C11DB7 if checksum & 0x80000000 else 0)) & 0xFFFFFFFF
+    content[last + 22 : last + 26] = checksum.to_bytes(4, "little")
+    (tmp_path / "long.ogg").write_bytes(content)
+    with open_audio(tmp_path / "long.ogg") as reader, open_audio(files / "vorbis.ogg") as original:
+        assert reader.info.num_samples == LENGTH + 320
+        whole = torch.cat(list(reader.blocks(10_000)), dim=1)
+        assert whole.shape[1] == LENGTH + 320
+        assert torch.equal(whole[:, : LENGTH - 1000], original.read(LENGTH - 1000))
+        reader.seek(LENGTH - 500)
+        assert torch.equal(reader.read(820), whole[:, LENGTH - 500 :])

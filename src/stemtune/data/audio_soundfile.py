@@ -6,7 +6,8 @@ we seek early, decode and discard:
 
     start = max(0, min(sample, start of the last page) - preroll).
 
-Its Opus decoder also gives a wrong end when the last packet (120 ms at most) is read in pieces: it is read whole.
+Its Opus decoder also gives a wrong end when the last packet (120 ms at most) is read in pieces: it is read whole. The
+last page of some Ogg files promises up to a packet more than there is; what is missing then is silence.
 
 Its MP3 decoder writes remarks about damaged files to the process's standard error; they are held back here, since
 what matters in them is raised as an `InputError`.
@@ -68,6 +69,8 @@ class SoundfileDecoder(Decoder):
         if ahead is None:
             takes_all = self._is_ogg and left - wanted < OGG_LAST_READ_SAMPLES
             ahead = self._decode(left if takes_all else wanted)
+            if takes_all and 0 < left - ahead.shape[1] <= OGG_LAST_READ_SAMPLES:
+                ahead = torch.nn.functional.pad(ahead, (0, left - ahead.shape[1]))
         samples = ahead[:, :wanted].contiguous()
         self._ahead = ahead[:, wanted:] if ahead.shape[1] > wanted else None
         self._position += samples.shape[1]
