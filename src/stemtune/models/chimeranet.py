@@ -19,7 +19,7 @@ Deviations:
     else known.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from einops import rearrange
@@ -37,6 +37,7 @@ from stemtune.types import Estimate
 __all__ = ["ChimeraNet", "ChimeraNetConfig"]
 
 _SMALLEST_POWER = 1e-8  # -80 dB relative to an amplitude of one
+_WIDEST_LOW_PRECISION = 256  # from here on oneDNN's backward pass in bfloat16 takes twice as long as in float32
 
 
 class ChimeraNetConfig(SeparatorConfig):
@@ -125,8 +126,7 @@ class ChimeraNet(Separator):
             mixture = mixture.to(self.window.dtype)
             spectrogram = self.spectrogram(mixture)
             features = self._features(spectrogram)
-        state, _ = self.recurrent(features)
-        embedding, logits = self._heads(state)
+        embedding, logits = self._heads(self._recur(features))
         with torch.autocast(mixture.device.type, enabled=False):
             masks = self._masks(logits.to(mixture.dtype))
             return Estimate(
@@ -154,6 +154,13 @@ class ChimeraNet(Separator):
         flat = rearrange(levels_db, "batch 1 frequency frame -> batch 1 (frame frequency)")
         return self.norm(flat).view(flat.shape[0], -1, power.shape[-2])
 
+    def _recur(self, features: Float[Tensor, "batch frame frequency"]) -> Float[Tensor, "batch frame feature"]:
+        """The BLSTM; on processors wide ones learn in float32 even under autocast, see `_WIDEST_LOW_PRECISION`."""
+        device = features.device.type
+        is_slow = device == "cpu" and torch.is_grad_enabled() and self.config.hidden_size > _WIDEST_LOW_PRECISION
+        with torch.autocast(device, enabled=torch.is_autocast_enabled(device) and not is_slow):
+            return self.recurrent(features)[0]
+
     def _heads(self, state: Float[Tensor, "batch frame feature"]) -> tuple[Tensor, Tensor]:
         """Both heads in one product, unless only one of them learns."""
         embedding, mask = self.embedding_head, self.mask_head
@@ -161,7 +168,8 @@ class ChimeraNet(Separator):
             return embedding(state), mask(state)
         weight = torch.cat((embedding.weight, mask.weight))
         both = functional.linear(state, weight, torch.cat((embedding.bias, mask.bias)))
-        return both[..., : embedding.out_features], both[..., embedding.out_features :]
+        first, second = cast("list[Tensor]", torch.split(both, [embedding.out_features, mask.out_features], dim=-1))
+        return first, second
 
     def _embedding(
         self, outputs: Float[Tensor, "batch frame feature"]
