@@ -109,6 +109,38 @@ def test_a_killed_evaluation_goes_on_where_it_was(many: Path, tmp_path: Path):
     assert all(path.stat().st_mtime_ns == mtime for path, mtime in before.items())
 
 
+def test_an_interruption_ends_all_processes_at_once_and_without_a_traceback(many: Path, tmp_path: Path):
+    root = Path(__file__).parents[2]
+    code = "from stemtune.cli.main import main; main()"
+    arguments = [sys.executable, "-c", code, "evaluate", str(tmp_path / "estimates"), str(many), "-j", "2"]
+    process = subprocess.Popen(arguments, cwd=root, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while len(_children(process.pid)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    while _exists(process.pid) and time.monotonic() < deadline:  # multiprocessing's own helper takes a moment
+        time.sleep(0.05)
+    assert not _exists(process.pid)
+
+
+def _exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _children(parent: int) -> list[str]:
+    found = Path(f"/proc/{parent}/task/{parent}/children")
+    if not found.exists():
+        pytest.skip("no /proc, where the children of a process are listed")
+    return found.read_text().split()
+
+
 def test_names_of_tracks_become_names_of_files_and_never_the_same(tmp_path: Path):
     assert file_name("test/A: b?") == "test%2fA%3a b%3f"
     assert len({file_name(name) for name in ("a/b", "a%2fb", "a_b", "a b")}) == 4

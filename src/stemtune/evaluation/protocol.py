@@ -18,30 +18,21 @@ Deviations:
     which would dominate the mean); museval refuses them. Here they do not count for that stem.
 """
 
-import multiprocessing
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from stemtune.data.tracks import Track
-from stemtune.errors import InputError, StemtuneError
-from stemtune.evaluation.excerpts import middle_of
-from stemtune.evaluation.gathering import HeardWithTruth
+from stemtune.errors import InputError
 from stemtune.evaluation.measures import DEFAULT_METRICS
-from stemtune.evaluation.model_systems import LoadedSystem, ModelSystem
+from stemtune.evaluation.model_systems import LoadedSystem
 from stemtune.evaluation.records import EvaluationRequest, TrackRecord, assemble, fingerprint_of
-from stemtune.evaluation.report import draw_excerpt, save_picture
-from stemtune.evaluation.report_store import RecordStore, file_name
-from stemtune.evaluation.scoring import score_track
+from stemtune.evaluation.report_store import RecordStore
 from stemtune.evaluation.systems import EstimatesSystem, System
 from stemtune.evaluation.table import Evaluation
+from stemtune.evaluation.track_workers import in_processes, one_by_one, picture_of
 from stemtune.models.base import Separator
-from stemtune.separation.network import available_cores
 from stemtune.separation.options import SeparationOptions
 
 __all__ = ["TrackEvent", "evaluate", "evaluate_estimates", "evaluate_model"]
@@ -66,10 +57,7 @@ class TrackEvent:
     num_tracks: int
 
 
-PICTURE_SECONDS = 30.0  # more would be too narrow to read
-
 OnEvent = Callable[[TrackEvent], None]
-_Finished = Generator[tuple[int, TrackRecord], None, None]
 
 
 def evaluate(
@@ -113,13 +101,13 @@ def evaluate(
 
     for number, track, mark in planned:
         kept = store.find(track.name, fingerprint=mark) if store else None
-        if kept is None or (pictures and not _picture_of(track, pictures).is_file()):
+        if kept is None or (pictures and not picture_of(track, pictures).is_file()):
             todo.append((number, track, mark))
         else:
             records[number] = kept
             tell("kept", track, track.duration_seconds)
-    run = _in_processes if jobs > 1 and len(todo) > 1 else _one_by_one
-    for number, record in run(system, todo, request, pictures, jobs, tell):
+    run = in_processes if jobs > 1 and len(todo) > 1 else one_by_one
+    for number, record in run(system, todo, request, pictures, jobs, lambda track, seen: tell("progress", track, seen)):
         if store:
             store.keep(record)
         records[number] = record
@@ -182,89 +170,6 @@ def evaluate_estimates(
     """
     system = EstimatesSystem(folder, name=str(folder), fit=fit)
     return evaluate(system, tracks, EvaluationRequest(metrics=tuple(metrics)), on_event=on_event)
-
-
-def _one_by_one(
-    system: System,
-    todo: Sequence[tuple[int, Track, str]],
-    request: EvaluationRequest,
-    pictures: Path | None,
-    jobs: int,
-    tell: Callable[[Literal["progress"], Track, float], None],
-) -> _Finished:
-    del jobs
-    for number, track, mark in todo:
-
-        def on_progress(seconds: float, track: Track = track) -> None:
-            tell("progress", track, seconds)
-
-        yield number, _score(system, track, request, mark, pictures, on_progress)
-
-
-def _in_processes(
-    system: System,
-    todo: Sequence[tuple[int, Track, str]],
-    request: EvaluationRequest,
-    pictures: Path | None,
-    jobs: int,
-    tell: Callable[[Literal["progress"], Track, float], None],
-) -> _Finished:
-    """Spawned, since forking a process with threads may hang it; longest tracks first, so that none is left alone."""
-    del tell
-    workers = min(jobs, len(todo))
-    threads = max(1, available_cores() // workers)
-    if isinstance(system, ModelSystem):
-        options = system.options.model_copy(update={"threads": system.options.threads or threads})
-        system = ModelSystem(system.folder, system.name, options)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(threads,)) as pool:
-        order = sorted(todo, key=lambda item: -item[1].duration_seconds)
-        futures: dict[Future[TrackRecord], int] = {
-            pool.submit(_score, system, track, request, mark, pictures): number for number, track, mark in order
-        }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool:
-            raise StemtuneError(
-                "a worker process died, perhaps for want of memory; finished tracks are kept where a folder was given: "
-                "start it again with fewer --jobs"
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker(threads: int) -> None:
-    torch.set_num_threads(threads)
-
-
-def _score(
-    system: System,
-    track: Track,
-    request: EvaluationRequest,
-    mark: str,
-    pictures: Path | None,
-    on_progress: Callable[[float], None] | None = None,
-) -> TrackRecord:
-    keeper = middle_of(track, seconds=PICTURE_SECONDS)
-
-    def on_block(block: HeardWithTruth) -> None:
-        if pictures:
-            keeper.update(block)
-        if on_progress:
-            on_progress((block.start + block.mixture.shape[1]) / track.sample_rate)
-
-    record = score_track(system, track, request, fingerprint=mark, on_block=on_block)
-    if pictures:
-        excerpt = keeper.excerpt(tuple(record.energies))
-        if excerpt is not None:
-            rows = assemble([record], subject=system.name).rows
-            save_picture(draw_excerpt(excerpt, subject=system.name, scores=rows), _picture_of(track, pictures))
-    return record
-
-
-def _picture_of(track: Track, folder: Path) -> Path:
-    return folder / f"{file_name(track.name)}.png"
 
 
 def _require_common_stems(system: System, tracks: Sequence[Track]) -> None:
