@@ -110,8 +110,8 @@ def loudest_source(
     magnitudes: Float[Tensor, "batch stem channel frequency frame"],
 ) -> Float[Tensor, "batch stem channel frequency frame"]:
     """One for the loudest source of each bin and zero for the others; all zero where two or more are equally loud."""
-    is_loudest = magnitudes == magnitudes.amax(dim=1, keepdim=True)
-    return (is_loudest & (is_loudest.sum(dim=1, keepdim=True) == 1)).to(magnitudes.dtype)
+    is_loudest = (magnitudes == magnitudes.amax(dim=1, keepdim=True)).to(magnitudes.dtype)
+    return is_loudest * (is_loudest.sum(dim=1, keepdim=True) == 1)
 
 
 def magnitude_weights(

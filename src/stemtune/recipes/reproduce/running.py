@@ -9,6 +9,7 @@ Processes that share WORK share the cells: each one is locked while it is run, a
 """
 
 import fcntl
+import hashlib
 import platform
 import shutil
 import subprocess
@@ -34,6 +35,7 @@ from stemtune.recipes.reproduce.results import (
 from stemtune.recipes.reproduce.study import Cell, Examination, Scores, Study
 from stemtune.training.loop import Observer
 from stemtune.training.phase import Execution
+from stemtune.training.preflight import check_data
 from stemtune.training.run import train
 
 __all__ = ["Places", "State", "run_cells", "state_of"]
@@ -146,7 +148,9 @@ def _run_cell(
     folder, result_folder = places.run(cell.name), places.result(cell.name)
     examination = cell.examination() if cell.examination else None
     observer = _observer(cell, examination, result_folder) if examination else None
-    result = train(cell.experiment, folder, execution=execution, quiet=quiet, observer=observer)
+    _listen_once(cell, places, execution, quiet=quiet)
+    unheard = execution.model_copy(update={"check_data": False})
+    result = train(cell.experiment, folder, execution=unheard, quiet=quiet, observer=observer)
     spent = _add_minutes(folder, (time.monotonic() - started) / 60)
     if not result.finished:
         say(f"{cell.name}: stopped at step {result.steps}; start again to go on")
@@ -163,6 +167,14 @@ def _run_cell(
     score = "" if record.mean_score is None else f", mean {record.mean_score:.2f} dB"
     say(f"{cell.name}: done in {record.minutes:.1f} minutes{score}")
     return True
+
+
+def _listen_once(cell: Cell, places: Places, execution: Execution, *, quiet: bool) -> None:
+    """Check the data of a cell, which it shares with others, once for all of them."""
+    heard = sorted({repr(corpus) for phase in cell.experiment.phases for corpus in phase.data.corpora})
+    name = hashlib.sha256("".join(heard).encode()).hexdigest()[:16]
+    if execution.check_data:
+        check_data(cell.experiment, places.work / "checked" / name, quiet=quiet)
 
 
 def _observer(cell: Cell, examination: Examination, folder: Path) -> Observer:
