@@ -32,6 +32,7 @@ __all__ = ["LAPTOP_SETS", "Part", "prepare"]
 SAMPLE_RATE = 16000
 _SINGING: StemGroups = {"vocals": ["vocals"], "accompaniment": ["drums", "bass", "other"]}
 _BAND: StemGroups = {"drums": ["drums"], "bass": ["bass"], "other": ["other"]}
+_CHOIR: StemGroups = {"female": ["soprano", "alto"], "male": ["tenor", "bass"]}
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ LAPTOP_SETS: Mapping[str, tuple[Part, ...]] = {
     "pop": (Part("corpora", "pop", ("train",), _BAND),),
     "drums/train": (Part("corpora", "drums", ("train",), minutes=19.0),),
     "drums/test": (Part("corpora", "drums", ("test",)),),
-    "choir/train": (Part("corpora", "choir", ("train",), minutes=7.0),),
-    "choir/test": (Part("corpora", "choir", ("test",)),),
+    "choir/train": (Part("corpora", "choir", ("train",), _CHOIR, minutes=7.0),),
+    "choir/test": (Part("corpora", "choir", ("test",), _CHOIR),),
     "chorales/train": (Part("corpora", "chorales", ("train",), minutes=5.0),),
     "chorales/test": (Part("corpora", "chorales", ("test",)),),
 }
