@@ -114,3 +114,13 @@ def test_energies_are_no_scores_and_are_not_compared():
     found = compare(both)
     assert [metric.metric for metric in found.metrics] == ["sdr_global"]
     assert any("predicted_energy_at_silence is not compared" in note for note in found.notes)
+
+
+def test_whether_an_oracle_is_better_is_not_asked():
+    systems = {name: evaluation(name, grid(offset)) for name, offset in (("a", 1.0), ("b", 0.0), ("oracle", 9.0))}
+    (metric,) = compare(systems, bounds={"oracle"}).metrics
+    assert {pair.better for pair in metric.pairs} == {"a", "b"}
+    assert len(metric.pairs) == 2 * 3
+    assert metric.summaries["vocals", "oracle"].value > metric.summaries["vocals", "a"].value
+    (alone,) = compare({"a": systems["a"], "oracle": systems["oracle"]}, bounds={"oracle"}).metrics
+    assert alone.pairs == ()

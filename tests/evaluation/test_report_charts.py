@@ -59,6 +59,13 @@ def test_infinite_and_far_values_do_not_break_the_axis(odd: float):
         ET.fromstring(text)  # noqa: S314
 
 
+def test_a_track_far_outside_is_a_triangle_at_the_edge():
+    text = draw_boxes(comparison(odd=-300.0), ["one <&> only", "mixture"])
+    outside = shapes(text, "polygon", "outside")
+    assert len(outside) == 5 * 2
+    assert [e.text for e in outside[0]] == ['"0" <b>: -300.00 dB']
+
+
 def test_differences_show_the_mean_at_its_place():
     metric = comparison()
     text = draw_differences(metric.pairs[:1], metric.scores, ["one <&> only", "mixture"])

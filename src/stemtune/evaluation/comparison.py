@@ -7,7 +7,7 @@ is noted. The group ``(mean)`` compares each track's mean over its stems.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from stemtune.errors import InputError
@@ -42,7 +42,8 @@ class MetricComparison:
     Attributes:
         scores: ``scores[stem][system][track]``, of the tracks that all systems share.
         summaries: by group and system.
-        pairs: every system against every other, in both directions; none if there are fewer than two tracks.
+        pairs: every system but the bounds against every other, in both directions; none if there are fewer than two
+            tracks.
     """
 
     metric: str
@@ -78,12 +79,19 @@ class Comparison:
 
 
 def compare(
-    evaluations: Mapping[str, Evaluation], *, rule: RuleName | None = None, confidence: float = 0.95, seed: int = 0
+    evaluations: Mapping[str, Evaluation],
+    *,
+    bounds: Collection[str] = (),
+    rule: RuleName | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> Comparison:
     """Put evaluations side by side.
 
     Args:
         evaluations: by the names under which systems go.
+        bounds: those of them that know the truth. Whether they are better is no question, and asking it would make
+            every other answer less sure.
         rule: by which tracks are aggregated; each metric's own if None.
         confidence: of the intervals.
         seed: of their resampling.
@@ -106,7 +114,7 @@ def compare(
         scores, dropped = _shared_scores(evaluations, metric, stems, tracks)
         notes += dropped
         if scores:
-            compared.append(_compare_metric(systems, metric, scores, rule, confidence, seed))
+            compared.append(_compare_metric(systems, bounds, metric, scores, rule, confidence, seed))
     if not compared:
         raise InputError("no track has a score of every system; nothing can be compared: see what each one lacks")
     durations = {name: seconds for e in evaluations.values() for name, seconds in e.durations}
@@ -119,6 +127,7 @@ def compare(
 
 def _compare_metric(
     systems: Sequence[str],
+    bounds: Collection[str],
     metric: str,
     scores: Mapping[str, Mapping[str, Mapping[str, float]]],
     rule: RuleName | None,
@@ -144,7 +153,11 @@ def _compare_metric(
         for system in systems:
             pooled = [value for stem in scores.values() for value in stem[system].values()]
             summaries[POOLED, system] = Summary(system, POOLED, chosen.over_tracks(pooled), None, len(pooled))
-    testable = {group: of_systems for group, of_systems in groups.items() if len(of_systems[systems[0]]) > 1}
+    testable = {
+        group: {system: own for system, own in of_systems.items() if system not in bounds}
+        for group, of_systems in groups.items()
+        if len(of_systems[systems[0]]) > 1
+    }
     pairs = compare_systems(testable, confidence=confidence, seed=seed)
     return MetricComparison(metric, column(metric).definition, chosen.name, scores, summaries, pairs)
 

@@ -94,7 +94,8 @@ def build_report(
         contender.label: _scores(contender, tracks, folder, request, options.jobs, on_event) for contender in contenders
     }
     tell("comparing")
-    comparison = compare(evaluations, rule=options.rule)
+    oracles = frozenset(contender.label for contender in contenders if contender.is_oracle)
+    comparison = compare(evaluations, bounds=oracles, rule=options.rule)
     curves = {c.label: [read_log(path) for path in c.logs] for c in contenders if c.logs}
     heard: list[HeardClips] = []
     ears = _ears(contenders, evaluations) if options.sound else None
@@ -114,7 +115,7 @@ def build_report(
             comparison=comparison,
             about={contender.label: contender.about for contender in contenders},
             training_data={contender.label: contender.training_data for contender in contenders},
-            oracles=frozenset(contender.label for contender in contenders if contender.is_oracle),
+            oracles=oracles,
             curves=curves,
             passages=heard,
             chosen_by=ears.chosen_by if ears else "",

@@ -3,6 +3,8 @@
     box = quartiles,  line = median,  whiskers = furthest track within 1.5 box lengths,  dot = one track
 
 Boxes summarise; with fewer than five tracks there is nothing to summarise, and only dots and their median are drawn.
+One track far from all others would squeeze the rest: what lies outside of the fences (twice the middle half of all
+values, on either side of it) is drawn at the edge, as a triangle.
 
 References:
     The arrangement, one panel for each stem and one row for each system, follows the box plots in appendix B of
@@ -49,8 +51,9 @@ def colours_of(systems: Sequence[str]) -> dict[str, int]:
 def draw_boxes(metric: MetricComparison, systems: Sequence[str]) -> str:
     """Every track's score: one panel for each stem, one row for each system."""
     stems, colours = list(metric.scores), colours_of(systems)
-    values = [value for stem in metric.scores.values() for own in stem.values() for value in own.values()]
-    low, high = nice_range(values)
+    low, high = _range_of_most(
+        [value for stem in metric.scores.values() for own in stem.values() for value in own.values()]
+    )
     labels = 22 + 7.4 * max(len(_short(name)) for name in systems)
     columns = min(len(stems), 4 if labels < 160 else 3)
     gap, panel = 22.0, (WIDTH - labels - 22.0 * columns) / columns
@@ -89,7 +92,7 @@ def draw_differences(
     """
     dots, colours = [_differences(pair, scores) for pair in pairs], colours_of(systems)
     bounds = [bound for p in pairs if (i := p.mean_difference) for bound in (i.low, i.high)]
-    low, high = nice_range([value for own in dots for value in own.values()] + bounds, include=[0.0])
+    low, high = _range_of_most([value for own in dots for value in own.values()] + bounds, include=[0.0])
     names = [f"{_short(pair.better)} – {_short(pair.worse)}" for pair in pairs]
     labels = 100 + 7.4 * max((len(name) for name in names), default=0)
     drawing = Drawing(
@@ -110,7 +113,7 @@ def draw_differences(
         drawing.text(labels, middle + 4, name, "label", anchor="end")
         colour = f"c{colours[pair.better]}"
         for index, (track, value) in enumerate(own.items()):
-            drawing.dot(scale(value), middle + _jitter(index), 3.0, f"dot {colour}", title=f"{track}: {value:+.2f} dB")
+            _dot(drawing, scale, value, middle + _jitter(index), f"dot {colour}", f"{track}: {value:+.2f} dB")
         if pair.mean_difference:
             drawing.line(scale(pair.mean_difference.low), middle, scale(pair.mean_difference.high), middle, "whisker")
             drawing.box(scale(pair.mean_difference.value) - 3.5, middle - 3.5, 7.0, 7.0, f"mark {colour}")
@@ -161,13 +164,32 @@ def _one_box(drawing: Drawing, scale: Scale, middle: float, scores: Mapping[str,
         drawing.box(scale(first), middle - 9, scale(third) - scale(first), 18.0, f"box b{colour}", radius=2.0)
     if len(values) <= _MANY:
         for index, (track, value) in enumerate(finite.items()):
-            title = f"{track}: {value:.2f} dB"
-            drawing.dot(scale(value), middle + _jitter(index), 3.0, f"dot c{colour}", title=title)
+            _dot(drawing, scale, value, middle + _jitter(index), f"dot c{colour}", f"{track}: {value:.2f} dB")
     drawing.line(scale(median), middle - 10, scale(median), middle + 10, "median")
 
 
+def _dot(drawing: Drawing, scale: Scale, value: float, y: float, style: str, title: str) -> None:
+    """A dot; a triangle that points outwards, if the value lies outside of the scale."""
+    if scale.low <= value <= scale.high:
+        drawing.dot(scale(value), y, 3.0, style, title=title)
+    else:
+        tip = -5.0 if value < scale.low else 5.0
+        x = scale(value)
+        drawing.shape([(x, y - 4), (x + tip, y), (x, y + 4)], f"{style} outside", title=title)
+
+
+def _range_of_most(values: Sequence[float], *, include: Sequence[float] = ()) -> tuple[float, float]:
+    """Of all values between the fences."""
+    finite = [value for value in values if math.isfinite(value)]
+    if finite:
+        first, third = (float(value) for value in np.percentile(finite, [25, 75]))
+        reach = max(2 * (third - first), 1.0)
+        finite = [value for value in finite if first - reach <= value <= third + reach] or finite
+    return nice_range(finite, include=include)
+
+
 def _axis(drawing: Drawing, scale: Scale, top: float, bottom: float, *, unit: str) -> None:
-    count = max(2, int((scale.stop - scale.start) / 55))
+    count = max(3, int((scale.stop - scale.start) / 42))
     ticks = nice_ticks(scale.low, scale.high, count=count)
     for tick in ticks:
         drawing.line(scale(tick), top, scale(tick), bottom, "zero" if tick == 0 else "grid")

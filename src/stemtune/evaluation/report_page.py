@@ -178,7 +178,7 @@ def _metric(metric: MetricComparison, content: PageContent, colours: Mapping[str
         "counts": [metric.summaries[group, systems[0]].num_tracks for group in metric.groups],
         "has_intervals": any(summary.interval for summary in metric.summaries.values()),
         "boxes": draw_boxes(metric, systems),
-        "boxes_text": "Upright line: median."
+        "boxes_text": "Upright line: median. Triangle at the edge: a track far outside."
         + (
             "" if few == len(stems) else " Box: the middle half of the tracks; whiskers: the furthest within 1.5 boxes."
         ),

@@ -43,7 +43,8 @@ def verdict(comparison: Comparison) -> str:
             continue
         side = "above" if difference >= 0 else "below"
         pair = _find(metric.pairs, group, *((first, other) if difference >= 0 else (other, first)))
-        sure = f" ({_certainty(pair, len(metric.pairs))})" if pair else ""
+        word = "better" if difference >= 0 else "worse"
+        sure = f" ({word} {_certainty(pair, len(metric.pairs))})" if pair else ""
         parts.append(f"{abs(difference):.2f} dB {side} {other}{sure}")
     where = f", {_listed(parts)}" if parts else ""
     return f"{first} scores {decibels_text(own)} dB {metric.metric} {what}{where}."
@@ -72,7 +73,8 @@ def pairs_text(metric: MetricComparison) -> str:
     """What was tested, how often, and corrected how."""
     sure = sum(pair.is_significant for pair in metric.pairs)
     return (
-        f"{len(metric.pairs)} questions were asked of {metric.metric} (every pair, both directions, every stem"
+        f"{len(metric.pairs)} questions were asked of {metric.metric} (every pair that does not know the truth, both "
+        f"directions, every stem"
         f"{' and their mean' if ALL_STEMS in metric.groups else ''}); after Holm's correction for all of them "
         f"{f'{sure} are' if sure > 1 else '1 is' if sure else 'none is'} answered with p < {THRESHOLD:g}."
     )
@@ -157,8 +159,7 @@ def size_text(num_bytes: int) -> str:
 
 
 def _certainty(pair: PairedComparison, num_questions: int) -> str:
-    better = pair.share_improved * pair.test.num_pairs
-    share = f"better on {better:g} of {_tracks(pair.test.num_pairs)}" if better else "on none better"
+    share = f"on {pair.share_improved * pair.test.num_pairs:g} of {_tracks(pair.test.num_pairs)}"
     if pair.is_significant:
         return f"{share}, significant"
     return f"{share}, not significant" if is_possible(pair, num_questions) else f"{share}, too few to be sure"

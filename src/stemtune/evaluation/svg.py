@@ -52,6 +52,12 @@ class Drawing:
         inner = f"<title>{escape(title)}</title>" if title else ""
         self._parts.append(f'<circle class="{style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}">{inner}</circle>')
 
+    def shape(self, points: Sequence[tuple[float, float]], style: str, *, title: str = "") -> None:
+        """A filled polygon; its title appears under the pointer."""
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        inner = f"<title>{escape(title)}</title>" if title else ""
+        self._parts.append(f'<polygon class="{style}" points="{corners}">{inner}</polygon>')
+
     def path(self, points: Sequence[tuple[float, float]], style: str) -> None:
         """Straight lines from point to point."""
         steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
