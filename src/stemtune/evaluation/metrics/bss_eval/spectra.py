@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 import numpy as np
 import scipy.fft
-from jaxtyping import Complex, Complex128, Float, Float64
+from jaxtyping import Complex128, Float64, Shaped
 from numpy.typing import NDArray
 
 __all__ = ["Reals", "Spectra", "block_length", "inverse", "overlapping", "spectrum"]
@@ -37,6 +37,6 @@ def spectrum(blocks: Float64[np.ndarray, "*axes time"], length: int) -> Complex1
     return cast("Spectra", scipy.fft.rfft(blocks, n=length, axis=-1))
 
 
-def inverse(spectra: Complex[np.ndarray, "*axes frequency"], length: int) -> Float[np.ndarray, "*axes time"]:
-    """Rows of so many samples, in the precision of the spectra."""
+def inverse(spectra: Shaped[np.ndarray, "*axes frequency"], length: int) -> Shaped[np.ndarray, "*axes time"]:
+    """Rows of so many samples, in the precision of the spectra, which may be extended."""
     return cast("Reals", scipy.fft.irfft(spectra, n=length, axis=-1))
