@@ -62,6 +62,17 @@ def test_a_lag_is_measured_to_the_sample(tmp_path: Path, lag: int, words: str) -
     assert report.tracks[0].aligned_null_depth_db < -40
 
 
+def test_a_stem_whose_silent_beginning_was_cut_off_is_found_where_it_belongs(tmp_path: Path) -> None:
+    stems = {name: rhythm(20.0, seed=number) for number, name in enumerate(("vocals", "drums"))}
+    stems["drums"][:, : round(3.7 * RATE)] = 0
+    mixture = total(stems)
+    stems["drums"] = stems["drums"][:, round(3.7 * RATE) :]
+    write_song(tmp_path / "song", stems, mixture=mixture)
+    report = audit([tmp_path])
+    assert kinds(report) == {("error", "lag", "song", "drums"), ("error", "length", "song", "drums")}
+    assert messages(report, "lag") == ["29600 samples (3700.00 ms) too early"]
+
+
 def test_half_a_sample_is_measured_too(tmp_path: Path) -> None:
     stems = {name: samples[:, : 6 * RATE] for name, samples in song().items()}
     mixture = total(stems)

@@ -1,7 +1,7 @@
 """Why stems do not add up to their mixture: shifted, at another level, upside down, or something else.
 
 Where the mixture minus the stems is not nearly silent, each stem is looked for in the mixture: its lag by agreement
-of several loud places, then all levels at once by least squares,
+of several loud places, near zero first and then where its fingerprint is found; then all levels by least squares,
 
     gains = argmin over g of  sum ( mixture - sum over stems of g * stem shifted by its lag )^2.
 
@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtune.data.audit.alignment import agree, refine_lag, shift
+from stemtune.data.audit.landmarks import FRAME_SECONDS
 from stemtune.data.audit.listen import TrackFacts
+from stemtune.data.audit.matching import find_candidates
 from stemtune.data.audit.places import loud_places, power_curve, read_place
 
 __all__ = ["SumFit", "fit_sum"]
@@ -83,29 +85,44 @@ class _Finder:
     seconds: float
 
     def find(self, stem: str, starts: tuple[float, ...]) -> float | None:
-        """The lag of a stem in the mixture, with the other stems taken away first, then with them."""
+        """The lag of a stem in the mixture, near zero or near the lag of their fingerprints."""
+        for offset in (0, *self._fingerprint_lags(stem)):
+            lag = self._find_near(stem, starts, offset)
+            if lag is not None:
+                return lag
+        return None
+
+    def _find_near(self, stem: str, starts: tuple[float, ...], offset: int) -> float | None:
+        """Within half a second of ``offset`` samples, with the other stems taken away first, then with them."""
         stems = self.facts.track.stems
         others = [path for name, paths in stems.items() if name != stem for path in paths]
         wanted = [self._read(stems[stem], start) for start in starts]
-        heard = [self._read((self.mixture,), start) for start in starts]
-        alone = [whole - self._read(others, start) for whole, start in zip(heard, starts, strict=True)]
+        heard = [self._read((self.mixture,), start, -offset) for start in starts]
+        alone = [whole - self._read(others, start, -offset) for whole, start in zip(heard, starts, strict=True)]
         for target in (alone, heard):
             for whitening in _WHITENINGS:
                 found = agree(wanted, target, max_lag=round(_MAX_LAG_SECONDS * self.rate), whitening=whitening)
                 if found is not None and found.share > _MAJORITY and sum(found.agreeing) >= _MIN_AGREEING:
-                    return refine_lag(wanted, target, found)
+                    return offset + refine_lag(wanted, target, found)
         return None
+
+    def _fingerprint_lags(self, stem: str) -> tuple[int, ...]:
+        """By about how many samples the stem is late, if the mixture has its fingerprint."""
+        mixture = self.facts.files[self.mixture].landmarks
+        found = (
+            candidate
+            for heard in self.facts.stem_files(stem)
+            for candidate in find_candidates([heard.landmarks, mixture], [0, 1])
+        )
+        return tuple(round(-candidate.lag_frames * FRAME_SECONDS * self.rate) for candidate in found)
 
     def fit(self, lags: dict[str, float], starts: list[float]) -> SumFit:
         """The gains of all stems at once, each moved by its lag."""
         names = self.facts.track.stems.names
         products, targets, energy = np.zeros((len(names), len(names))), np.zeros(len(names)), 0.0
-        longest = max(abs(lag) for lag in lags.values())
-        margin = min(math.ceil(longest) + _MARGIN_SAMPLES, round(self.rate * self.seconds) // 4)
         for start in starts:
-            moved = (shift(self._read(self.facts.track.stems[name], start), -lags.get(name, 0.0)) for name in names)
-            stems = np.stack([samples[margin:-margin].astype(np.float64) for samples in moved])
-            whole = self._read((self.mixture,), start)[margin:-margin].astype(np.float64)
+            stems = np.stack([self._moved(name, start, lags.get(name, 0.0)) for name in names])
+            whole = self._read((self.mixture,), start)[_MARGIN_SAMPLES:-_MARGIN_SAMPLES].astype(np.float64)
             products += stems @ stems.T
             targets += stems @ whole
             energy += float(whole @ whole)
@@ -114,5 +131,12 @@ class _Finder:
         depth = 10 * math.log10(left / (energy + _FLOOR) + _FLOOR)
         return SumFit(lags, {name: float(gain) for name, gain in zip(names, gains, strict=True)}, depth)
 
-    def _read(self, paths: Sequence[Path], start: float) -> NDArray[np.float32]:
-        return read_place(paths, start_seconds=start, seconds=self.seconds, sample_rate=self.rate)
+    def _moved(self, stem: str, start: float, lag: float) -> NDArray[np.float64]:
+        """An excerpt of a stem as it would be without its lag, but for some samples at both ends."""
+        whole = round(lag)
+        samples = shift(self._read(self.facts.track.stems[stem], start, whole), whole - lag)
+        return samples[_MARGIN_SAMPLES:-_MARGIN_SAMPLES].astype(np.float64)
+
+    def _read(self, paths: Sequence[Path], start: float, later_samples: int = 0) -> NDArray[np.float32]:
+        start_seconds = start + later_samples / self.rate
+        return read_place(paths, start_seconds=start_seconds, seconds=self.seconds, sample_rate=self.rate)
