@@ -70,7 +70,7 @@ def test_a_stem_whose_silent_beginning_was_cut_off_is_found_where_it_belongs(tmp
     write_song(tmp_path / "song", stems, mixture=mixture)
     report = audit([tmp_path])
     assert kinds(report) == {("error", "lag", "song", "drums"), ("error", "length", "song", "drums")}
-    assert messages(report, "lag") == ["29600 samples (3700.00 ms) too early"]
+    assert messages(report, "lag") == ["29600 samples (3.700 s) too early"]
 
 
 def test_half_a_sample_is_measured_too(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ def _judge_fit(examined: Examined) -> Iterator[Finding]:
         rate = facts.files[path].sample_rate
         amount = f"{abs(lag):.0f}" if abs(lag - round(lag)) < _SMALL_LAG_SAMPLES else f"{abs(lag):.1f}"
         plural = "" if amount == "1" else "s"
-        message = f"{amount} sample{plural} ({1000 * abs(lag) / rate:.2f} ms) too {'late' if lag > 0 else 'early'}"
+        time = f"{abs(lag) / rate:.3f} s" if abs(lag) > rate else f"{1000 * abs(lag) / rate:.2f} ms"
+        message = f"{amount} sample{plural} ({time}) too {'late' if lag > 0 else 'early'}"
         severity = Severity.ERROR if abs(lag) > _LAG_WARNING_SAMPLES else Severity.WARNING
         yield make_finding(item, severity, "lag", message, path=path)
     if fit.null_depth_db > _EXPLAINED_DB:
