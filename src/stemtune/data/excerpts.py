@@ -13,6 +13,7 @@ Deviations from `tracks.read_excerpt`:
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import soxr
 import torch
 from jaxtyping import Float
@@ -113,7 +114,7 @@ class ExcerptReader:
         if self.channels < samples.shape[0]:
             samples = fit_channels(samples, self.channels)
         if rate != self.sample_rate and samples.shape[1]:
-            samples = torch.from_numpy(soxr.resample(samples.T.numpy(), rate, self.sample_rate)).T
+            samples = _resampled(samples, rate, self.sample_rate)
         return fit_channels(samples, self.channels)[:, :num_samples]
 
     def _locate(self, path: Path) -> PcmFile | None:
@@ -124,6 +125,14 @@ class ExcerptReader:
                 located = locate_samples(probe(self._decoded.copy_of(path)))
             self._located[path] = located
         return self._located[path]
+
+
+def _resampled(
+    samples: Float[Tensor, "channel from_time"], from_rate: int, to_rate: int
+) -> Float[Tensor, "channel time"]:
+    if samples.shape[0] == 1:  # torch is several times slower with the strides of a transposition
+        return torch.from_numpy(soxr.resample(samples[0].numpy(), from_rate, to_rate))[None]
+    return torch.from_numpy(np.ascontiguousarray(soxr.resample(samples.T.numpy(), from_rate, to_rate).T))
 
 
 def _span(start_seconds: float, num_samples: int, rate: int, sample_rate: int) -> tuple[int, int]:

@@ -51,7 +51,7 @@ def change_speed(
 ) -> Float[Tensor, "channel time"]:
     """Play ``speed`` times as fast."""
     faster = soxr.resample(samples.T.numpy(), sample_rate * speed, sample_rate, quality="MQ")
-    return torch.from_numpy(faster).T
+    return torch.from_numpy(np.ascontiguousarray(faster.T))
 
 
 def stretch(
