@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from stemtune.data.datasets.mapping_files import AnyDescription
     from stemtune.data.datasets.summary import DatasetSummary
 
-__all__ = ["DESCRIBE_EXAMPLES", "describe", "list_datasets"]
+__all__ = ["DESCRIBE_EXAMPLES", "LIST_EXAMPLES", "describe", "list_datasets"]
 
+LIST_EXAMPLES = (
+    "**Examples**\n\n"
+    "`stemtune data list` — names, stems, rates and licences\n\n"
+    "`stemtune data list --json` — everything that is known of them, for a program"
+)
 DESCRIBE_EXAMPLES = (
     "**Examples**\n\n"
     "`stemtune data describe my_songs/` — tracks and minutes per split and stem, and files that are not used\n\n"
