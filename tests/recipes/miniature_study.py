@@ -43,15 +43,18 @@ def tiny_scale(**changes: object) -> Scale:
 def write_song(
     folder: Path, stems: Sequence[str], *, seconds: float = 2.0, suffix: str = ".wav", seed: int = 0
 ) -> None:
-    """Noise in a band of its own for each stem."""
+    """A tone and noise of its own for each stem; what is called ``mixture`` is the sum of the others."""
     generator = np.random.default_rng(seed)
     time = np.arange(round(seconds * RATE)) / RATE
     folder.mkdir(parents=True, exist_ok=True)
-    for number, stem in enumerate(stems):
+    total = np.zeros(time.size, dtype=np.float32)
+    for number, stem in enumerate(sorted(stems, key=lambda name: name == "mixture")):
         tone = np.sin(2 * np.pi * 300 * (number + 1) * time) + 0.1 * generator.standard_normal(time.size)
+        samples = total if stem == "mixture" else (0.1 * tone).astype(np.float32)
+        total = total + samples
         soundfile.write(
             folder / f"{stem}{suffix}",
-            (0.1 * tone).astype(np.float32),
+            samples,
             RATE,
             subtype=None if suffix == ".flac" else "FLOAT",
         )
