@@ -261,8 +261,8 @@ def report(runs: list[dict[str, object]], steps: list[dict[str, object]], option
         "Milliseconds of processor time per example (examples per second per core), and in the last columns how many "
         "times as fast we are, by medians (by the fastest turns: what is left when others leave the machine alone). "
         "What only moves samples, reading WAV files above all, suffers most from neighbours. openunmix leaves levels "
-        "as they are, and is compared with ours that does; Scaper brings stems to a loudness, and is compared with ours "
-        "that does. Decoded copies: `stemtune train --cache`.",
+        "as they are, and is compared with ours that does; Scaper brings stems to a loudness, and is compared with "
+        "ours that does. Decoded copies: `stemtune train --cache`.",
         "",
     ]
     for augmented in (False, True):
