@@ -117,7 +117,7 @@ class MinedExcerpts:
 
     def _excerpt(self, stem: str, generator: np.random.Generator) -> Float[Tensor, "channel time"]:
         lengths = self._chances[stem]
-        place = int(np.searchsorted(lengths, generator.random() * lengths[-1], side="right"))
+        place = int(np.searchsorted(lengths, float(generator.random() * lengths[-1]), side="right"))
         path, start, end = self._places[stem][place]
         room = end - start - self._data.segment_seconds
         start += float(generator.random()) * max(0.0, room)
