@@ -73,7 +73,7 @@ def train_detector(
     torch.manual_seed(training.seed)
     network = training.detector.build().train()
     optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
-    name = fingerprint(training)
+    name = fingerprint(training.override({"steps": 1}))  # more steps are the same training, gone on with
     step: int = 0
     if (latest := checkpoint.latest(folder)) is not None:
         saved = checkpoint.read(latest)
