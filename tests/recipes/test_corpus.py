@@ -18,7 +18,7 @@ from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.hits import DRUM_KINDS, synthetic_hit
 from stemtune.data.rendering.oscillators import hertz, oscillator
 from stemtune.data.rendering.samples import pitch_of_file
-from stemtune.data.rendering.scores import Event, Note, read_events, write_events
+from stemtune.data.rendering.scores import Event, Note
 from stemtune.data.rendering.singing import VOICES, sing
 from stemtune.data.rendering.sound import SAMPLE_RATE
 from stemtune.errors import InputError
@@ -29,6 +29,7 @@ from stemtune.recipes.default_model.drums import play_on_hits
 from stemtune.recipes.default_model.pieces import Piece, make_pieces, read_sources
 from stemtune.recipes.default_model.real import read_manifest, real_pieces
 from stemtune.recipes.default_model.render import renderer_is_installed
+from stemtune.recipes.default_model.scores import read_events, write_events
 from stemtune.recipes.default_model.synthesis import make_bass
 
 needs_renderer = pytest.mark.skipif(

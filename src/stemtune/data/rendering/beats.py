@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stemtune.data.rendering.hits import DRUM_KINDS
 
-__all__ = ["Stroke", "pattern"]
+__all__ = ["Grid", "Stroke", "draw_grid", "pattern"]
 
 Grid = dict[str, NDArray[np.float64]]
 
@@ -31,7 +31,7 @@ def pattern(num_seconds: float, generator: np.random.Generator) -> list[Stroke]:
     """A random beat: mostly four on the floor or broken, with fills every fourth bar or so."""
     step = 60 / float(generator.uniform(84, 176)) / 4
     swing = float(generator.choice([0.0, 0.0, 0.12, 0.2])) * step
-    grid = _grid(generator)
+    grid = draw_grid(generator)
     muted = {kind for kind in ("kick", "hat", "open_hat", "tom", "ride") if generator.random() < 0.3}
     strokes: list[Stroke] = []
     for bar in range(int(num_seconds / (16 * step)) + 1):
@@ -49,7 +49,8 @@ def pattern(num_seconds: float, generator: np.random.Generator) -> list[Stroke]:
     return sorted((stroke for stroke in strokes if stroke.seconds < num_seconds), key=lambda stroke: stroke.seconds)
 
 
-def _grid(generator: np.random.Generator) -> Grid:
+def draw_grid(generator: np.random.Generator) -> Grid:
+    """How hard each kind of drum is struck on each of the sixteen steps of a bar; 0 where it is not."""
     grid: Grid = {kind: np.zeros(16) for kind in DRUM_KINDS}
     if generator.random() < 0.55:
         grid["kick"][::4] = 1.0

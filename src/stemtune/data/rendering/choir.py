@@ -19,10 +19,9 @@ from stemtune.data.rendering.chorale_scores import NUM_PARTS, Grid, grid_lines, 
 from stemtune.data.rendering.chorales import chorale_candidates, chorale_of, draw_tempo, draw_transposition
 from stemtune.data.rendering.desk import draw_room, equalised, placed, to_active_level
 from stemtune.data.rendering.draws import generator_of
-from stemtune.data.rendering.drumming import grouped
 from stemtune.data.rendering.fluidsynth import play_channels
 from stemtune.data.rendering.ingredients import Ingredient, synthesised
-from stemtune.data.rendering.mapping import StemMapping, StemRule
+from stemtune.data.rendering.mapping import grouped, require
 from stemtune.data.rendering.performing import draw_manner, late, perform
 from stemtune.data.rendering.plans import Candidate, RenderConfig, Rendering, SongPlan, Split
 from stemtune.data.rendering.scores import Note
@@ -90,8 +89,8 @@ class ChoirProducer:
 
     def __init__(self, config: RenderConfig) -> None:
         self.config = config
-        each = {part: StemRule(parts=(part,)) for part in CHOIR_PARTS}
-        self._mapping = config.mapping or StemMapping(stems=each)
+        if config.mapping:
+            config.mapping.check_parts(CHOIR_PARTS)
         self._singers: dict[Split, ChoirSinger] = {}
 
     @cached_property
@@ -140,4 +139,6 @@ class ChoirProducer:
             **{f"voice {part}": kind for part, kind in chosen.items()},
         }  # fmt: skip
         ordered = tuple(sorted(ingredients, key=lambda ingredient: ingredient.name))
-        return Rendering(grouped(parts, self._mapping), ordered, details)
+        stems = grouped(parts, self.config.mapping)
+        require(plan.name, stems, self.config.mapping)
+        return Rendering(stems, ordered, details)

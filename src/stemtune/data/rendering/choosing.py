@@ -3,7 +3,7 @@
 A collection that names its own splits keeps them. The songs of others are put in a random order that depends on the
 seed only, and cut by the shares. Asking for more songs later adds some and changes none:
 
-    songs(n) is a prefix of songs(n + 1), in every split.
+    songs(split, n) is a prefix of songs(split, n + 1).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +56,7 @@ def choose_songs(
     skipped: list[Skipped] = []
     for split, candidates in ordered_candidates(producer.candidates(), config).items():
         share = config.shares[SPLITS.index(split)] / sum(config.shares)
-        most_songs = round(amount.songs * share) if amount.songs else len(candidates)
+        most_songs = _songs_of(split, amount.songs, config) if amount.songs else len(candidates)
         most_seconds = amount.hours * 3600 * share if amount.hours else float("inf")
         chosen: list[SongPlan] = []
         for candidate in candidates if share > 0 else ():
@@ -81,6 +81,13 @@ def choose_songs(
         why = f": {skipped[0].reason}" if skipped else "; give more songs or other shares of the splits"
         raise InputError(f"{config.sources[0].path}: no song of it can be rendered{why}")
     return plans, skipped
+
+
+def _songs_of(split: Split, total: int, config: RenderConfig) -> int:
+    """How many of so many songs belong to a split; over all splits they add up to the total."""
+    ends = [round(total * sum(config.shares[: i + 1]) / sum(config.shares)) for i in range(len(SPLITS))]
+    number = SPLITS.index(split)
+    return ends[number] - (ends[number - 1] if number else 0)
 
 
 def ordered_candidates(candidates: Sequence[Candidate], config: RenderConfig) -> dict[Split, list[Candidate]]:

@@ -21,6 +21,7 @@ from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.fluidsynth import play_channels
 from stemtune.data.rendering.ingredients import of_soundfont
 from stemtune.data.rendering.instruments import Instrument, find_instrument, fitting_octaves
+from stemtune.data.rendering.mapping import grouped, require
 from stemtune.data.rendering.performing import draw_manner, perform
 from stemtune.data.rendering.plans import Candidate, RenderConfig, Rendering, SongPlan, Split
 from stemtune.data.rendering.scores import Event
@@ -74,6 +75,8 @@ class ChoraleProducer:
             raise ConfigError(
                 f"chorales have four parts: expected four different instruments; got {', '.join(config.instruments)}"
             )
+        if config.mapping:
+            config.mapping.check_parts(config.instruments)
         self.config = config
         self._instruments: dict[str, Instrument] = {name: find_instrument(name) for name in config.instruments}
 
@@ -127,4 +130,6 @@ class ChoraleProducer:
         details = {"tempo": round(tempo, 1), "transposition": shift, "room_seconds": round(room.decay_seconds, 2)}
         details |= {f"program {name}": number for name, number in programs.items()}
         ingredients = (self.config.sources[plan.source].ingredient, of_soundfont(soundfont.path))
+        stems = grouped(stems, self.config.mapping)
+        require(plan.name, stems, self.config.mapping)
         return Rendering(stems, ingredients, {**details, "soundfont": soundfont.path.name})

@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float32
-from scipy import signal
+from scipy import ndimage, signal
 
 from stemtune.data.rendering.effects import filtered
 from stemtune.data.rendering.sound import SAMPLE_RATE, active_level
 
-__all__ = ["Room", "compressed_gain", "draw_room", "equalised", "placed", "tamed", "to_active_level"]
+__all__ = ["Room", "compressed_gain", "draw_room", "equalised", "limited_gain", "placed", "tamed", "to_active_level"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,14 @@ class Room:
 
     def added(self, samples: Float32[np.ndarray, "time 2"], *, wet_db: float) -> Float32[np.ndarray, "time 2"]:
         """The samples within the room; what sounds on after their end is cut."""
-        tail = cast(Any, signal).oaconvolve(samples, self.response * np.float32(10 ** (wet_db / 20)), axes=0)
-        return (samples + tail[: len(samples)]).astype(np.float32)
+        return (samples + self.tail(samples) * np.float32(10 ** (wet_db / 20))).astype(np.float32)
+
+    def tail(self, samples: Float32[np.ndarray, "time 2"]) -> Float32[np.ndarray, "time 2"]:
+        """What the room adds to the samples, about as loud as they are."""
+        if not samples.any():
+            return samples
+        wet = cast(Any, signal).oaconvolve(samples, self.response, axes=0)
+        return np.asarray(wet[: len(samples)], dtype=np.float32)
 
 
 def draw_room(generator: np.random.Generator, *, shortest_seconds: float, longest_seconds: float) -> Room:
@@ -132,6 +138,27 @@ def compressed_gain(
         reduction_db[index] = state
     line = np.interp(np.arange(len(mono)), (np.arange(count) + 0.5) * hop, reduction_db)
     return (10 ** (-line / 20)).astype(np.float32)
+
+
+def limited_gain(
+    samples: Float32[np.ndarray, "time 2"], *, ceiling: float, release_seconds: float = 0.08
+) -> Float32[np.ndarray, "time"]:
+    """The gain that keeps these samples below a ceiling, with a look-ahead of some milliseconds; at most 1."""
+    hop = round(0.002 * SAMPLE_RATE)
+    count = -(-len(samples) // hop)
+    loudest = np.abs(samples).max(axis=1)
+    peaks = np.pad(loudest, (0, count * hop - len(loudest))).reshape(count, hop).max(axis=1)
+    around = cast(Any, ndimage).maximum_filter1d(peaks, 3)
+    needed = np.minimum(1.0, ceiling / np.maximum(around, 1e-9))
+    release = float(np.exp(-hop / SAMPLE_RATE / release_seconds))
+    gains = np.empty(count)
+    state = 1.0
+    for index, gain in enumerate(needed.tolist()):
+        state = min(gain, 1 - (1 - state) * release)
+        gains[index] = state
+    gains = np.minimum(gains, np.roll(gains, -1))  # down before the peak, not on it
+    line = np.interp(np.arange(len(samples)), (np.arange(count) + 0.5) * hop, gains)
+    return line.astype(np.float32)
 
 
 def _bell(centre_hz: float, gain_db: float, quality: float) -> np.ndarray:

@@ -73,7 +73,8 @@ def draw_drum_sound(
         InputError: if there is no kit to play on.
     """
     kinds: dict[str, float] = {}
-    if any(_kits_of(font, electronic) for font in timbres.soundfonts):
+    fonts = [font for font in (*timbres.soundfonts, *timbres.drum_soundfonts) if _kits_of(font, electronic)]
+    if fonts:
         kinds["soundfont"] = 0.25 if electronic else 0.55
     if timbres.kits:
         kinds["oneshots"] = 0.35
@@ -84,7 +85,6 @@ def draw_drum_sound(
     weights = np.array(list(kinds.values()))
     kind = str(generator.choice(list(kinds), p=weights / weights.sum()))
     if kind == "soundfont":
-        fonts = [font for font in timbres.soundfonts if _kits_of(font, electronic)]
         font = fonts[int(generator.integers(len(fonts)))]
         programs = _kits_of(font, electronic)
         program = programs[int(generator.integers(len(programs)))]

@@ -71,8 +71,12 @@ def list_performances(folder: Path) -> tuple[Performance, ...]:
     return tuple(sorted(found, key=lambda performance: performance.locator))
 
 
-def read_hits(path: Path) -> list[Hit]:
-    """The strokes of a performance, in General MIDI, from its first stroke on.
+def read_hits(path: Path, *, from_first: bool = True) -> list[Hit]:
+    """The strokes of a performance, in General MIDI.
+
+    Args:
+        path: of the MIDI file.
+        from_first: whether time begins with the first stroke, or where the file does.
 
     Raises:
         InputError: if it cannot be read, or holds no strokes.
@@ -81,7 +85,7 @@ def read_hits(path: Path) -> list[Hit]:
     strokes = [note for note in notes if note.channel == DRUM_CHANNEL] or list(notes)
     if not strokes:
         raise InputError(f"{path}: expected a drum part; it has no notes")
-    first = strokes[0].start_seconds
+    first = strokes[0].start_seconds if from_first else 0.0
     return [
         Hit(note.start_seconds - first, GM_OF_TD11.get(note.pitch, note.pitch), note.velocity / 127) for note in strokes
     ]

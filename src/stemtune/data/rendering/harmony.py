@@ -1,17 +1,16 @@
-"""Harmony to improvise on: bars with a root and a chord, out of real piano arrangements or drawn at random.
+"""Harmony to improvise on: bars with a root and a chord, and lines and arpeggios on them.
 
 bar = (start, length, root pitch class, chord pitch classes),   bass note = root near the register of the player.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from stemtune.data.rendering.scores import Note, notes_of, read_events
+from stemtune.data.rendering.scores import Note
 
-__all__ = ["Bar", "arpeggio", "bars_at_random", "bars_of_song", "bass_line", "melody_of_song"]
+__all__ = ["Bar", "arpeggio", "bars_at_random", "bass_line"]
 
 _PROGRESSIONS = (
     (0, 7, 9, 5), (9, 5, 0, 7), (0, 9, 5, 7), (0, 5, 7, 5), (2, 7, 0, 0), (9, 7, 5, 4), (0, 0, 5, 7), (9, 9, 5, 7),
@@ -42,32 +41,6 @@ def bars_at_random(num_seconds: float, generator: np.random.Generator) -> tuple[
         chord = (root, (root + third) % 12, (root + 7) % 12)
         bars.append(Bar(index * seconds, seconds, root, chord))
     return tuple(bars)
-
-
-def bars_of_song(path: Path, num_seconds: float, generator: np.random.Generator) -> tuple[Bar, ...]:
-    """The chords of a POP909 arrangement: in every window, its lowest piano note and the pitch classes it plays."""
-    notes = [note for note in notes_of(read_events(path)) if note.part == "PIANO"]
-    if not notes:
-        return ()
-    start = float(generator.uniform(0, max(notes[-1].start_seconds - num_seconds, 0.0) + 1e-3))
-    seconds = float(generator.uniform(0.9, 2.4))
-    shift = int(generator.integers(12))
-    bars: list[Bar] = []
-    for index in range(int(num_seconds / seconds) + 1):
-        begin = start + index * seconds
-        window = [n for n in notes if begin <= n.start_seconds + 1e-3 < begin + seconds]
-        if window:
-            root = (min(note.pitch for note in window) + shift) % 12
-            classes = sorted({(note.pitch + shift) % 12 for note in window} | {root})
-            bars.append(Bar(index * seconds, seconds, root, tuple(classes[:4])))
-        elif bars:
-            bars.append(Bar(index * seconds, seconds, bars[-1].root, bars[-1].chord))
-    return tuple(bars)
-
-
-def melody_of_song(path: Path) -> tuple[Note, ...]:
-    """The MELODY track of a POP909 arrangement."""
-    return tuple(note for note in notes_of(read_events(path)) if note.part == "MELODY")
 
 
 def bass_line(bars: Sequence[Bar], generator: np.random.Generator, *, lowest_pitch: int) -> tuple[Note, ...]:

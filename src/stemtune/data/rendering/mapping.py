@@ -7,7 +7,7 @@ it is played with, the name of its track, its register. Every part goes to exact
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,9 @@ from pydantic import Field, ValidationError, model_validator
 from stemtune.config import Frozen
 from stemtune.errors import ConfigError, InputError, UsageError
 
-__all__ = ["CLASSES", "MAPPINGS", "StemMapping", "StemRule", "load_mapping", "require"]
+__all__ = ["CLASSES", "MAPPINGS", "StemMapping", "StemRule", "grouped", "load_mapping", "require"]
+
+Stereo = Float32[np.ndarray, "time 2"]
 
 CLASSES = (
     "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe",
@@ -87,6 +89,21 @@ class StemMapping(Frozen):
                 raise ValueError(f"{stem!r} cannot be the name of a stem; use letters, digits, spaces and hyphens")
         return self
 
+    def check_parts(self, parts: Sequence[str]) -> None:
+        """Refuse to group parts that a kind of corpus does not have, or to leave all of its parts out.
+
+        Raises:
+            ConfigError: naming the part and those that there are.
+        """
+        named = [part for rule in self.stems.values() for part in rule.parts]
+        unknown = [part for part in named if part not in parts]
+        if unknown:
+            raise ConfigError(f"the mapping names a part {unknown[0]!r}; the parts here are: {', '.join(parts)}")
+        if not any(self.stem_of_part(part) for part in parts):
+            raise ConfigError(
+                f"the mapping gives none of the parts {', '.join(parts)} to a stem; name them under parts"
+            )
+
     def stem_of_part(self, part: str) -> str | None:
         """The stem of a part that is known by its name."""
         for stem, rule in self.stems.items():
@@ -123,15 +140,32 @@ class StemMapping(Frozen):
         return next((stem for stem, rule in self.stems.items() if rule.rest), None)
 
 
-def require(song: str, stems: Mapping[str, Float32[np.ndarray, "time 2"]], mapping: StemMapping) -> None:
+def require(song: str, stems: Mapping[str, Stereo], mapping: StemMapping | None) -> None:
     """Refuse a song that lacks what its mapping requires.
 
     Raises:
         InputError: naming the stem that is missing or silent.
     """
-    for stem in mapping.required:
+    required = mapping.required if mapping else ()
+    for stem in required:
         if stem not in stems or not stems[stem].any():
-            raise InputError(f"{song}: expected the stems {', '.join(mapping.required)}; it has nothing for {stem}")
+            raise InputError(f"{song}: expected the stems {', '.join(required)}; it has nothing for {stem}")
+
+
+def grouped(parts: Mapping[str, Stereo], mapping: StemMapping | None) -> dict[str, Stereo]:
+    """The stems of a mapping as sums of named parts; stems of parts that are not there are silent.
+
+    Without a mapping, every part is a stem.
+    """
+    if mapping is None:
+        return dict(parts)
+    num_samples = len(next(iter(parts.values())))
+    stems = {stem: np.zeros((num_samples, 2), dtype=np.float32) for stem in mapping.stems}
+    for part, sound in parts.items():
+        stem = mapping.stem_of_part(part)
+        if stem is not None:
+            stems[stem] += sound
+    return stems
 
 
 def load_mapping(name: str) -> StemMapping:

@@ -3,17 +3,20 @@
 line = {note : its end <= the next note's start}, at most six seconds a note.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float32
 
 from stemtune.data.rendering.scores import Note
+from stemtune.data.rendering.sound import SAMPLE_RATE
 
-__all__ = ["Range", "elsewhere", "excerpt", "in_range"]
+__all__ = ["Range", "as_line", "elsewhere", "excerpt", "in_phrases", "in_range"]
 
 _LONGEST_NOTE_SECONDS = 6.0
+_MARGIN_SECONDS = 0.7
 
 
 @runtime_checkable
@@ -55,6 +58,58 @@ def excerpt(melody: Sequence[Note], generator: np.random.Generator, *, seconds: 
             length = min(max(note.duration_seconds, min(gap, 0.25)), gap, _LONGEST_NOTE_SECONDS)
             line.append(replace(note, duration_seconds=length))
     return line
+
+
+def as_line(notes: Sequence[Note], *, end_seconds: float) -> list[Note]:
+    """Notes that end before the next one begins, none longer than six seconds, none shorter than a syllable may be."""
+    line: list[Note] = []
+    for note, following in zip(notes, [*notes[1:], None], strict=True):
+        gap = (following.start_seconds if following else end_seconds) - note.start_seconds
+        if gap > 0.05:
+            length = min(max(note.duration_seconds, min(gap, 0.25)), gap, _LONGEST_NOTE_SECONDS)
+            line.append(replace(note, duration_seconds=length))
+    return line
+
+
+def in_phrases(
+    notes: Sequence[Note], num_samples: int, sing: Callable[[Sequence[Note], int], Float32[np.ndarray, "time"]]
+) -> Float32[np.ndarray, "time_all"]:
+    """Sing only where there is something to sing: long rests are cut out before, and put back after.
+
+    Args:
+        notes: a line, in the order of time.
+        num_samples: the length of all of it.
+        sing: makes so many samples of a line.
+    """
+    result = np.zeros(num_samples, dtype=np.float32)
+    phrases: list[list[Note]] = []
+    for note in notes:
+        if phrases and note.start_seconds - _end(phrases[-1][-1]) < 2 * _MARGIN_SECONDS:
+            phrases[-1].append(note)
+        else:
+            phrases.append([note])
+    shortened: list[Note] = []
+    places: list[tuple[int, int, int]] = []
+    position = 0
+    for phrase in phrases:
+        start = max(round((phrase[0].start_seconds - _MARGIN_SECONDS) * SAMPLE_RATE), 0)
+        length = min(round((_end(phrase[-1]) + _MARGIN_SECONDS) * SAMPLE_RATE), num_samples) - start
+        if length <= 0:
+            continue
+        shift = (position - start) / SAMPLE_RATE
+        shortened += [replace(note, start_seconds=note.start_seconds + shift) for note in phrase]
+        places.append((start, position, length))
+        position += length
+    if not shortened:
+        return result
+    sung = sing(shortened, position)
+    for start, position, length in places:
+        result[start : start + length] = sung[position : position + length]
+    return result
+
+
+def _end(note: Note) -> float:
+    return note.start_seconds + note.duration_seconds
 
 
 def elsewhere(notes: Sequence[Note], generator: np.random.Generator) -> list[Note]:

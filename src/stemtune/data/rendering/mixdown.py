@@ -1,6 +1,6 @@
 """The balance of a band, and a master that treats all stems alike, so that they go on summing to the mixture.
 
-    stem' = master * gain(t) * level(stem) * stem,   gain(t) = what a compressor on the sum of the stems would do.
+    stem' = gain(t) * level(stem) * stem,   gain(t) = what a compressor and a limiter on the sum of the stems would do.
 
 Levels are relative to the sum of all stems, where each sounds; they are drawn around those of real songs (see
 ``docs/rendering.md``), which differ by several decibels from song to song.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float32
 
-from stemtune.data.rendering.desk import compressed_gain
+from stemtune.data.rendering.desk import compressed_gain, limited_gain
 from stemtune.data.rendering.sound import active_level
 
 __all__ = ["STEM_LEVELS_DB", "mixed_down"]
@@ -19,8 +19,9 @@ __all__ = ["STEM_LEVELS_DB", "mixed_down"]
 STEM_LEVELS_DB = {"vocals": (-5.0, 2.5), "drums": (-4.5, 2.5), "bass": (-6.5, 3.0), "other": (-6.5, 3.0)}
 """Mean and standard deviation of the level of a stem; stems of other names are as loud as ``other``."""
 
-_MASTER_DB = (-16.0, 2.0)
-_LOUDEST_DB = -11.0
+_MASTER_DB = (-15.0, 2.0)
+_LOUDEST_DB = -10.0
+_CEILING = 0.97
 
 
 def mixed_down(
@@ -37,8 +38,9 @@ def mixed_down(
     mixture = sum(balanced.values(), start=np.zeros((1, 1), dtype=np.float32))
     level_db = 20 * float(np.log10(active_level(mixture)))
     master = np.float32(10 ** ((min(float(generator.normal(*_MASTER_DB)), _LOUDEST_DB) - level_db) / 20))
+    gains = np.full(len(mixture), master, dtype=np.float32)
     if generator.random() < 0.5:
         threshold_db, ratio = level_db + float(generator.uniform(-4, 4)), float(generator.uniform(1.3, 3.0))
-        gains = compressed_gain(mixture, threshold_db=threshold_db, ratio=ratio)[:, None] * master
-        return {stem: samples * gains for stem, samples in balanced.items()}
-    return {stem: samples * master for stem, samples in balanced.items()}
+        gains *= compressed_gain(mixture, threshold_db=threshold_db, ratio=ratio)
+    gains *= limited_gain(mixture * gains[:, None], ceiling=_CEILING)
+    return {stem: samples * gains[:, None] for stem, samples in balanced.items()}

@@ -20,6 +20,7 @@ from stemtune.data.rendering.mapping import StemMapping
 
 __all__ = [
     "KINDS",
+    "SINGERS",
     "SPLITS",
     "Candidate",
     "Kind",
@@ -40,7 +41,8 @@ Kind = Literal["chorales", "choir", "drums", "bands", "pop"]
 KINDS: tuple[Kind, ...] = ("chorales", "choir", "drums", "bands", "pop")
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-Singer = Literal["any", "vowels", "words", "choir"]
+Singer = Literal["vowels", "words", "choir"]
+SINGERS: tuple[Singer, ...] = ("vowels", "words", "choir")
 Style = Literal["any", "band", "electronic"]
 
 
@@ -53,7 +55,9 @@ class Located(Frozen):
 
 
 class ScoreSource(Located):
-    """A folder of MIDI files, or a file of chorales."""
+    """A folder of MIDI files, or a file of chorales; ``archive`` is what the folder is unpacked from."""
+
+    archive: Path | None = Field(default=None, exclude=True)
 
 
 class Soundfont(Located):
@@ -69,8 +73,10 @@ class TimbreSet(Frozen):
 
     soundfonts: tuple[Soundfont, ...] = Field(default=(), description="one is drawn per song")
     kits: tuple[Kit, ...] = Field(default=(), description="folders of one-shots for drums")
+    drum_soundfonts: tuple[Soundfont, ...] = Field(default=(), description="soundfonts for drums only")
     voices: tuple[Located, ...] = Field(default=(), description="folders of sampled voices")
-    synthetic: bool = Field(default=True, description="whether drums and voices made by rule may play")
+    speakers: tuple[str, ...] = Field(default=(), description="Flite's voices that may sing words")
+    synthetic: bool = Field(default=True, description="whether drums, basses and voices made by rule may play")
 
 
 class RenderConfig(Frozen):
@@ -85,7 +91,7 @@ class RenderConfig(Frozen):
     shares: tuple[float, float, float] = Field(default=(0.8, 0.05, 0.15), description="of train, valid and test")
     mapping: StemMapping | None = Field(default=None, description="which parts form which stem; None: each its own")
     instruments: tuple[str, ...] = Field(default=("violin", "clarinet", "saxophone", "bassoon"))
-    singer: Singer = Field(default="any")
+    singers: tuple[Singer, ...] = Field(default=("vowels",), description="of pop songs; one is drawn per song")
     style: Style = Field(default="any")
     max_seconds: float = Field(default=240.0, ge=5, description="songs are cut to excerpts of this length")
     num_channels: int = Field(default=2, ge=1, le=2)

@@ -4,10 +4,12 @@ corpus = {song : song is planned}, in any order, and after any interruption the 
 """
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +33,9 @@ from stemtune.data.rendering.writing import clear_partial, song_folder, write_so
 from stemtune.errors import InputError
 
 __all__ = ["render_corpus"]
+
+_KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1073741824"
+"""For workers: they need buffers of the same size for every song, and page faults cost a third of their time."""
 
 OnSong = Callable[[SongPlan, int, int], None]
 
@@ -98,11 +103,13 @@ def _results(
 ) -> Iterator[tuple[SongPlan, SongRecord | Skipped]]:
     """Every plan with what became of it, as they are finished."""
     if num_workers == 1 or len(plans) < 2:
-        yield from ((plan, _render_song(config, plan, out)) for plan in plans)
+        with _one_thread():
+            yield from ((plan, _render_song(config, plan, out)) for plan in plans)
         return
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_begin_worker)
+    os.environ.setdefault("GLIBC_TUNABLES", _KEEP_MEMORY)
     try:
         waiting = iter(plans)
         running: dict[Future[SongRecord | Skipped], SongPlan] = {}
@@ -136,6 +143,17 @@ def _render_song(config: RenderConfig, plan: SongPlan, out: Path) -> SongRecord 
         return write_song(out, plan, _producer(config).render(plan), config)
     except InputError as error:
         return Skipped(name=plan.name, reason=str(error))
+
+
+@contextmanager
+def _one_thread() -> Generator[None]:
+    """Keep torch, which only converts samples here, from waking threads that spin for nothing."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
 
 
 @lru_cache(maxsize=1)

@@ -14,24 +14,32 @@ from numpy.typing import NDArray
 
 from stemtune.errors import InputError
 
-__all__ = ["SAMPLE_RATE", "Audio", "active_level", "load_audio"]
+__all__ = ["BLOCK_SAMPLES", "SAMPLE_RATE", "Audio", "active_level", "block_powers", "load_audio"]
 
 SAMPLE_RATE = 44_100
+BLOCK_SAMPLES = SAMPLE_RATE // 4
 
 Audio = NDArray[np.floating[Any]]
 """Samples as soundfile has them: ``time`` (mono) or ``time channel`` (stereo), nominally within [-1, 1]."""
 
-_BLOCK_SAMPLES = SAMPLE_RATE // 4
 _SILENCE_POWER = 1e-6
 
 
 def active_level(samples: Audio) -> float:
     """Root mean square over the quarter seconds that are not silent; a small positive number if all are."""
-    usable = len(samples) - len(samples) % _BLOCK_SAMPLES
-    blocks = samples[:usable].reshape(-1, _BLOCK_SAMPLES * (samples.shape[1] if samples.ndim > 1 else 1))
-    powers = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    powers = block_powers(samples)
     loud = powers[powers > _SILENCE_POWER]
     return float(np.sqrt(loud.mean())) if loud.size else _SILENCE_POWER
+
+
+def block_powers(samples: Audio) -> NDArray[np.float64]:
+    """The mean square of every whole quarter second, over all channels."""
+    starts = range(0, len(samples) - BLOCK_SAMPLES + 1, BLOCK_SAMPLES)
+    powers: list[float] = []
+    for start in starts:  # one by one, so that they stay in the cache
+        block = samples[start : start + BLOCK_SAMPLES].ravel()
+        powers.append(float(np.einsum("i,i->", block, block)) / block.size)
+    return np.array(powers, dtype=np.float64)
 
 
 def load_audio(path: Path) -> Audio:

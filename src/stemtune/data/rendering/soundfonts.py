@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter
 from stemtune.config import Frozen
 from stemtune.errors import InputError
 
-__all__ = ["KnownSoundfont", "check_soundfont", "find_soundfont", "known_soundfont", "presets_of"]
+__all__ = ["KnownSoundfont", "check_soundfont", "find_soundfont", "is_known_soundfont", "known_soundfont", "presets_of"]
 
 _FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts", "/usr/local/share/soundfonts")
 _PRESET_BYTES = 38
@@ -47,6 +47,11 @@ def _known() -> dict[str, KnownSoundfont]:
 def known_soundfont(path: Path) -> KnownSoundfont:
     """What is known of a soundfont; of an unknown one, that it is of no other family."""
     return _known().get(path.name, KnownSoundfont(file=path.name, family=path.name))
+
+
+def is_known_soundfont(name: str) -> bool:
+    """Whether a soundfont of this name, with or without its ending, is in the project's list."""
+    return any(name in (file, Path(file).stem) for file in _known())
 
 
 def find_soundfont(name: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from stemtune.data.files import output_error
 from stemtune.errors import InputError
 
-__all__ = ["SCORES_FOLDER", "midi_files", "unpacked"]
+__all__ = ["SCORES_FOLDER", "midi_files", "unpack_target", "unpacked"]
 
 SCORES_FOLDER = ".scores"
 _ENDINGS = (".mid", ".midi", ".kar")
@@ -35,6 +35,12 @@ def midi_files(folder: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def unpack_target(source: Path, scratch: Path) -> Path:
+    """Where the scores of a source lie once it is unpacked; the source itself if it is no archive."""
+    is_archive = source.is_file() and source.name.lower().endswith(_ARCHIVES)
+    return scratch / source.name.split(".")[0] if is_archive else source
+
+
 def unpacked(source: Path, scratch: Path) -> Path:
     """A folder as it is; an archive as the folder into which it is unpacked, under ``scratch``, once.
 
@@ -44,10 +50,8 @@ def unpacked(source: Path, scratch: Path) -> Path:
     """
     if not source.exists():
         raise InputError(f"{source}: no such file or folder; expected MIDI files, or an archive of them")
-    if source.is_dir() or not source.name.lower().endswith(_ARCHIVES):
-        return source
-    folder = scratch / source.name.split(".")[0]
-    if folder.is_dir():
+    folder = unpack_target(source, scratch)
+    if folder.is_dir() or folder == source:
         return folder
     partial = scratch / f".{folder.name}-{os.getpid()}"
     try:

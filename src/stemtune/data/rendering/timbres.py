@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stemtune.data.rendering.ingredients import digest_of, of_samples, of_scores, of_soundfont
 from stemtune.data.rendering.plans import Kit, Located, ScoreSource, Soundfont, TimbreSet
-from stemtune.data.rendering.soundfonts import find_soundfont, known_soundfont, presets_of
+from stemtune.data.rendering.soundfonts import find_soundfont, is_known_soundfont, known_soundfont, presets_of
 from stemtune.errors import InputError, UsageError
 
 __all__ = ["check_independence", "kit_at", "score_source", "soundfont_at", "timbre_set", "voices_at"]
@@ -48,22 +48,34 @@ def voices_at(folder: Path) -> Located:
 
 
 def score_source(original: Path, unpacked: Path, *, licence: str | None = None) -> ScoreSource:
-    """A collection of scores; ``original`` names it, ``unpacked`` is where they lie now."""
-    return ScoreSource(path=unpacked, digest=digest_of(original), ingredient=of_scores(original, licence=licence))
+    """A collection of scores; ``original`` names it, ``unpacked`` is where they lie, or will lie."""
+    return ScoreSource(
+        path=unpacked,
+        digest=digest_of(original),
+        ingredient=of_scores(original, licence=licence),
+        archive=None if unpacked == original else original,
+    )
 
 
 def timbre_set(
-    *, soundfonts: Sequence[str], kits: Sequence[Path] = (), voices: Sequence[Path] = (), synthetic: bool = True
+    *,
+    soundfonts: Sequence[str],
+    kits: Sequence[str] = (),
+    voices: Sequence[Path] = (),
+    speakers: Sequence[str] = (),
+    synthetic: bool = True,
 ) -> TimbreSet:
-    """The sounds of one side of the split.
+    """The sounds of one side of the split; kits are folders of one-shots or soundfonts.
 
     Raises:
         InputError: if one of them is not there, or is not what it should be.
     """
     return TimbreSet(
         soundfonts=tuple(soundfont_at(name) for name in soundfonts),
-        kits=tuple(kit_at(folder) for folder in kits),
+        kits=tuple(kit_at(Path(kit)) for kit in kits if not _is_soundfont(kit)),
+        drum_soundfonts=tuple(soundfont_at(kit) for kit in kits if _is_soundfont(kit)),
         voices=tuple(voices_at(folder) for folder in voices),
+        speakers=tuple(speakers),
         synthetic=synthetic,
     )
 
@@ -74,8 +86,10 @@ def check_independence(learn: TimbreSet, judge: TimbreSet) -> None:
     Raises:
         UsageError: naming them.
     """
-    families = {known_soundfont(font.path).family: font.path.name for font in learn.soundfonts}
-    for font in judge.soundfonts:
+    families = {
+        known_soundfont(font.path).family: font.path.name for font in (*learn.soundfonts, *learn.drum_soundfonts)
+    }
+    for font in (*judge.soundfonts, *judge.drum_soundfonts):
         family = known_soundfont(font.path).family
         if family in families:
             raise UsageError(
@@ -87,6 +101,11 @@ def check_independence(learn: TimbreSet, judge: TimbreSet) -> None:
         if common:
             name = next(item.path.name for item in ours if item.digest in common)
             raise UsageError(f"the {kind} {name} stand on both sides of the split; test songs need others")
+
+
+def _is_soundfont(name: str) -> bool:
+    """Whether a kit is a soundfont rather than a folder of one-shots."""
+    return name.lower().endswith((".sf2", ".sf3")) or (not Path(name).exists() and is_known_soundfont(name))
 
 
 def _check_audio(folder: Path, expected: str) -> None:

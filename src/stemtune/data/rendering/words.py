@@ -14,6 +14,7 @@ Deviations:
     None of the vocoder. The voices end at 8 kHz; above, noise follows the envelope of the band below.
 """
 
+import importlib.util
 import shutil
 import subprocess
 import tempfile
@@ -33,7 +34,7 @@ from stemtune.data.rendering.scores import Note
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.errors import InputError
 
-__all__ = ["Speaker", "random_speaker", "sing_words"]
+__all__ = ["SPEAKERS", "Speaker", "random_speaker", "sing_words", "speaker_of", "words_can_be_sung"]
 
 _FRAME_SECONDS = 0.005
 _WORDS = """
@@ -61,17 +62,47 @@ class Speaker:
     formant_scale: float
 
 
+SPEAKERS = {"slt": 57.0, "rms": 45.0, "awb": 48.0, "kal16": 45.0}
+"""Flite's voices, and the lowest MIDI note that suits each."""
+
+
+def words_can_be_sung() -> bool:
+    """Whether Flite and the vocoder are on this machine."""
+    return shutil.which("flite") is not None and importlib.util.find_spec("pyworld") is not None
+
+
 def random_speaker(generator: np.random.Generator) -> Speaker:
     """A voice, a range that suits it, and a vocal tract."""
-    voice, low = [("slt", 57.0), ("rms", 45.0), ("awb", 48.0), ("kal16", 45.0)][int(generator.integers(4))]
+    return speaker_of(tuple(SPEAKERS)[int(generator.integers(4))], generator)
+
+
+def speaker_of(voice: str, generator: np.random.Generator) -> Speaker:
+    """One of `SPEAKERS` with a random vocal tract, and a range that suits it."""
     scale = float(generator.uniform(0.88, 1.22))
-    low += 12 * np.log2(scale) * 1.5 + float(generator.uniform(-2, 4))
+    low = SPEAKERS[voice] + 12 * np.log2(scale) * 1.5 + float(generator.uniform(-2, 4))
     return Speaker(voice, low, low + 17, scale)
 
 
-def sing_words(notes: Sequence[Note], num_samples: int, speaker: Speaker, generator: np.random.Generator) -> Audio:
-    """The notes, sung on random words; mono at the corpus's rate."""
-    analysed = _Analysis.of(_speak(speaker, num_words=len(notes) * 3 // 4 + 8, generator=generator))
+def sing_words(
+    notes: Sequence[Note],
+    num_samples: int,
+    speaker: Speaker,
+    generator: np.random.Generator,
+    *,
+    most_words: int | None = None,
+) -> Audio:
+    """The notes, sung on random words; mono at the corpus's rate.
+
+    Args:
+        notes: a melody without overlaps.
+        num_samples: length of the result.
+        speaker: who sings.
+        generator: draws the words and the manner.
+        most_words: after so many the words begin again, which saves time; as many as are needed if None.
+    """
+    num_words = len(notes) * 3 // 4 + 8
+    num_words = num_words if most_words is None else min(num_words, most_words)
+    analysed = _Analysis.of(_speak(speaker, num_words=num_words, generator=generator))
     frames = round(num_samples / SAMPLE_RATE / _FRAME_SECONDS)
     source = np.full(frames, -1.0)  # which frame of the speech each frame takes its envelope from; -1 is silence
     pitch = np.zeros(frames)

@@ -19,7 +19,7 @@ from jaxtyping import Int32
 from stemtune.data.files import output_error, write_text_atomically
 from stemtune.data.rendering.plans import RenderConfig, Rendering, SongPlan
 from stemtune.data.rendering.records import SONG_FILE, SongRecord, StemRecord, read_song
-from stemtune.data.rendering.sound import SAMPLE_RATE, active_level
+from stemtune.data.rendering.sound import BLOCK_SAMPLES, SAMPLE_RATE, block_powers
 from stemtune.data.writer import AudioWriter, Encoding
 from stemtune.errors import InputError
 
@@ -28,7 +28,6 @@ __all__ = ["PARTIAL_FOLDER", "clear_partial", "song_folder", "write_song"]
 PARTIAL_FOLDER = ".partial"
 _FULL_SCALE = 0.98
 _ACTIVE_DB = -60.0
-_BLOCK_SAMPLES = SAMPLE_RATE // 4
 
 
 def song_folder(out: Path, plan: SongPlan) -> Path:
@@ -64,10 +63,11 @@ def write_song(out: Path, plan: SongPlan, rendering: Rendering, config: RenderCo
 
 
 def clear_partial(out: Path) -> None:
-    """Remove what processes that are no more have left half finished."""
+    """Remove what this process, and processes that are no more, have left half finished."""
     folder = out / PARTIAL_FOLDER
     for child in folder.iterdir() if folder.is_dir() else ():
-        if not (child.name.isdigit() and _is_running(int(child.name))):
+        mine = child.name == str(os.getpid())
+        if mine or not (child.name.isdigit() and _is_running(int(child.name))):
             shutil.rmtree(child, ignore_errors=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
@@ -125,21 +125,20 @@ def _write(folder: Path, stem: str, samples: Int32[np.ndarray, "channel time"], 
     encoding = Encoding("flac", "int16" if bits == 16 else "int24")
     with AudioWriter(path, sample_rate=SAMPLE_RATE, num_channels=samples.shape[0], encoding=encoding) as writer:
         writer.write_integers(torch.from_numpy(np.ascontiguousarray(samples)))
-    sound = (samples.T / 2.0 ** (bits - 1)).astype(np.float32)
-    usable = len(sound) - len(sound) % _BLOCK_SAMPLES
-    powers = np.square(sound[:usable]).reshape(-1, _BLOCK_SAMPLES * sound.shape[1]).mean(axis=1)
+    powers = block_powers(samples.T) / 4.0 ** (bits - 1)
+    loud = powers[powers > 10 ** (_ACTIVE_DB / 10)]
     return StemRecord(
         file=path.name,
         bytes=path.stat().st_size,
-        level_db=round(_db(float(np.sqrt(np.square(sound, dtype=np.float64).mean()))), 2),
-        active_level_db=round(_db(active_level(sound)), 2),
-        active_seconds=round(float((powers > 10 ** (_ACTIVE_DB / 10)).sum()) * _BLOCK_SAMPLES / SAMPLE_RATE, 2),
-        peak=round(float(np.abs(sound).max()), 5),
+        level_db=round(_db(float(powers.mean()) if powers.size else 0.0), 2),
+        active_level_db=round(_db(float(loud.mean()) if loud.size else 0.0), 2),
+        active_seconds=round(loud.size * BLOCK_SAMPLES / SAMPLE_RATE, 2),
+        peak=round(int(np.abs(samples).max()) / 2 ** (bits - 1), 5),
     )
 
 
-def _db(level: float) -> float:
-    return 20 * float(np.log10(max(level, 1e-6)))
+def _db(power: float) -> float:
+    return 10 * float(np.log10(max(power, 1e-12)))
 
 
 def _is_running(process: int) -> bool:

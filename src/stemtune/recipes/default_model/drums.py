@@ -19,13 +19,14 @@ from stemtune.data.rendering.beats import Stroke, pattern
 from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.effects import filtered, in_stereo, pan, process_mildly, to_level
 from stemtune.data.rendering.hits import DRUM_KINDS, synthetic_hit, transposed
-from stemtune.data.rendering.scores import DRUM_CHANNEL, Event, notes_of, read_events
+from stemtune.data.rendering.scores import DRUM_CHANNEL, Event, notes_of
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio, load_audio
 from stemtune.errors import InputError
 from stemtune.recipes.default_model.bands import DRUM_KITS
 from stemtune.recipes.default_model.pieces import Piece
 from stemtune.recipes.default_model.real import Row
 from stemtune.recipes.default_model.render import render
+from stemtune.recipes.default_model.scores import read_events
 
 __all__ = ["drum_pieces", "make_on_kit", "oneshots_by_kind", "play_on_hits"]
 

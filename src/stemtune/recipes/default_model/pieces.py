@@ -26,12 +26,14 @@ import soundfile
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.errors import InputError
 
-__all__ = ["STEMS", "Piece", "Source", "make_pieces", "read_sources"]
+__all__ = ["STEMS", "Piece", "Source", "active_level", "make_pieces", "read_sources"]
 
 STEMS = ("vocals", "drums", "bass", "other")
 
 _LOGGER = logging.getLogger(__name__)
 _LOUDEST_PEAK = 0.98
+_BLOCK_SAMPLES = SAMPLE_RATE // 4
+_SILENCE_POWER = 1e-6
 _PIECES_BETWEEN_RECORDS = 10
 
 
@@ -99,6 +101,15 @@ def make_pieces(pieces: Iterable[Piece], root: Path, *, num_workers: int) -> tup
             _write_sources(root, sources)
             _LOGGER.info("%d of %d: %s", count, len(missing), piece.name)
     return tuple(source for _, source in sorted(sources.items()))
+
+
+def active_level(samples: Audio) -> float:
+    """Root mean square over the quarter seconds that are not silent; a small positive number if all are."""
+    usable = len(samples) - len(samples) % _BLOCK_SAMPLES
+    blocks = samples[:usable].reshape(-1, _BLOCK_SAMPLES * (samples.shape[1] if samples.ndim > 1 else 1))
+    powers = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    loud = powers[powers > _SILENCE_POWER]
+    return float(np.sqrt(loud.mean())) if loud.size else _SILENCE_POWER
 
 
 def _results(pieces: Sequence[Piece], root: Path, num_workers: int) -> Iterator[tuple[Piece, tuple[Source, ...]]]:

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stemtune.data.rendering.fluidsynth import fluidsynth_is_installed, play_score
-from stemtune.data.rendering.scores import Event, write_events
+from stemtune.data.rendering.scores import Event
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.errors import InputError
+from stemtune.recipes.default_model.scores import write_events
 
 __all__ = ["SOUNDFONT", "render", "renderer_is_installed"]
 

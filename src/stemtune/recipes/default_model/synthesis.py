@@ -15,13 +15,14 @@ import numpy as np
 
 from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.effects import filtered, in_stereo, process_mildly, to_level
-from stemtune.data.rendering.harmony import Bar, bars_at_random, bars_of_song, bass_line
+from stemtune.data.rendering.harmony import Bar, bars_at_random, bass_line
 from stemtune.data.rendering.oscillators import Line
 from stemtune.data.rendering.sidechain import ducked
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.data.rendering.synth_bass import synth_bass
 from stemtune.data.rendering.synth_layers import LAYERS, widened
 from stemtune.recipes.default_model.pieces import Piece
+from stemtune.recipes.default_model.scores import bars_of_song
 
 __all__ = ["make_bass", "make_other", "synthesis_pieces"]
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.effects import add_room, filtered, pan, saturated, to_level
-from stemtune.data.rendering.harmony import melody_of_song
 from stemtune.data.rendering.melodies import elsewhere, excerpt, in_range
 from stemtune.data.rendering.singing import random_voice, sing
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.errors import InputError
 from stemtune.recipes.default_model.pieces import Piece
+from stemtune.recipes.default_model.scores import melody_of_song
 
 __all__ = ["make_vocals", "vocal_pieces"]
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.effects import add_room, pan, to_level
-from stemtune.data.rendering.harmony import melody_of_song
 from stemtune.data.rendering.melodies import excerpt, in_range
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.data.rendering.words import random_speaker, sing_words
 from stemtune.errors import InputError
 from stemtune.recipes.default_model.pieces import Piece
+from stemtune.recipes.default_model.scores import melody_of_song
 from stemtune.recipes.default_model.vocals import EXCERPT_SECONDS, on_songs
 
 __all__ = ["make_worded", "worded_pieces"]
