@@ -104,7 +104,8 @@ def _labelled(sizes: Sizes, roots: StudyRoots) -> tuple[Corpus, ...]:
     songs = str(roots.corpora / "default" / "train" / "songs")
     return (
         Corpus(path=songs, pattern="eir-*", weight=2.0),
-        Corpus(path=songs, pattern="[fm]*", weight=1.0),
+        Corpus(path=songs, pattern="f*", weight=1.0),
+        Corpus(path=songs, pattern="mma-mma_0[1-9]*", weight=1.0),
     )
 
 

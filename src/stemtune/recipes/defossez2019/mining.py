@@ -91,4 +91,5 @@ def _stem_set(sizes: Sizes, roots: StudyRoots) -> tuple[Corpus, ...]:
     """Labelled songs that neither the detector nor Demucs learns from."""
     if sizes.name == "paper":
         return (Corpus(path=str(roots.data / "stem-set")),)
-    return (Corpus(path=str(roots.data / "musicdelta"), pattern="[BPS]*"),)
+    songs = str(roots.corpora / "default" / "train" / "songs")
+    return (Corpus(path=str(roots.data / "musicdelta"), pattern="[BPS]*"), Corpus(path=songs, pattern="mma-mma_00*"))
