@@ -7,9 +7,9 @@ heard is what was measured, to the bit, not what the model makes of ten seconds 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -61,7 +61,7 @@ def hear_passages(
         InputError: if a file cannot be read any more.
     """
     by_name = {track.name: track for track in tracks}
-    excerpts: dict[tuple[int, str], Excerpt] = {}
+    found: dict[int, HeardPassage] = {}
     numbered = list(enumerate(passages))
     for name in dict.fromkeys(passage.track for passage in passages):
         track, here = by_name[name], [(number, one) for number, one in numbered if one.track == name]
@@ -69,11 +69,11 @@ def hear_passages(
             if on_track:
                 on_track(label, track)
             for number, excerpt in _cut_out(system, track, here):
-                excerpts[number, label] = excerpt
-    return tuple(_join(passage, {label: excerpts[number, label] for label in systems}) for number, passage in numbered)
+                found[number] = _with_estimate(found.get(number), passages[number], label, excerpt)
+    return tuple(found[number] for number, _ in numbered if number in found)
 
 
-def _cut_out(system: System, track: Track, passages: Sequence[tuple[int, Passage]]) -> list[tuple[int, Excerpt]]:
+def _cut_out(system: System, track: Track, passages: Sequence[tuple[int, Passage]]) -> Iterator[tuple[int, Excerpt]]:
     stems = tuple(dict.fromkeys(passage.stem for _, passage in passages))
     rate = track.sample_rate
     keepers = {
@@ -87,18 +87,24 @@ def _cut_out(system: System, track: Track, passages: Sequence[tuple[int, Passage
                 keeper.update(block)
             if block.start + block.mixture.shape[1] >= last:
                 break
-    found = [(number, keeper.excerpt(stems)) for number, keeper in keepers.items()]
-    return [(number, excerpt) for number, excerpt in found if excerpt is not None]
+    while keepers:
+        number, keeper = keepers.popitem()
+        excerpt = keeper.excerpt(stems)
+        if excerpt is not None:
+            yield number, excerpt
 
 
-def _join(passage: Passage, excerpts: Mapping[str, Excerpt]) -> HeardPassage:
-    first = next(iter(excerpts.values()))
+def _with_estimate(before: HeardPassage | None, passage: Passage, label: str, excerpt: Excerpt) -> HeardPassage:
+    """With one more system's estimate; of an excerpt, which holds all stems, no more than the passage's is kept."""
+    estimate = {label: excerpt.estimates[passage.stem].clone()}
+    if before is not None:
+        return replace(before, estimates={**before.estimates, **estimate})
     return HeardPassage(
         passage=passage,
-        sample_rate=first.sample_rate,
-        mixture=first.mixture,
-        reference=first.references[passage.stem].clone(),
-        estimates={label: excerpt.estimates[passage.stem].clone() for label, excerpt in excerpts.items()},
+        sample_rate=excerpt.sample_rate,
+        mixture=excerpt.mixture,
+        reference=excerpt.references[passage.stem].clone(),
+        estimates=estimate,
     )
 
 
