@@ -24,6 +24,10 @@ REQUIREMENTS = (
     "transformers==4.46.3",
     "tokenizers==0.20.3",
     "huggingface-hub==0.26.5",
+    "museval==0.4.1",
+    "fast-bss-eval==0.1.4",
+    "torchmetrics==1.9.0",
+    "lightning-utilities==0.15.3",
     # what transformers imports:
     "certifi==2026.10.18",
     "charset-normalizer==3.5.2",
