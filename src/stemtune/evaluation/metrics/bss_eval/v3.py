@@ -98,8 +98,8 @@ def bss_eval_v3_images(
 
 
 def _windowwise(
-    estimate: Samples,
-    reference: Samples,
+    estimate: object,
+    reference: object,
     sample_rate: int,
     window_seconds: float,
     hop_seconds: float,
