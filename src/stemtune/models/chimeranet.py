@@ -157,7 +157,8 @@ class ChimeraNet(Separator):
     def _recur(self, features: Float[Tensor, "batch frame frequency"]) -> Float[Tensor, "batch frame feature"]:
         """The BLSTM; on processors wide ones learn in float32 even under autocast, see `_WIDEST_LOW_PRECISION`."""
         device = features.device.type
-        is_slow = device == "cpu" and torch.is_grad_enabled() and self.config.hidden_size > _WIDEST_LOW_PRECISION
+        learns = torch.is_grad_enabled() and self.recurrent.weight_hh_l0.requires_grad
+        is_slow = learns and device == "cpu" and self.config.hidden_size > _WIDEST_LOW_PRECISION
         with torch.autocast(device, enabled=torch.is_autocast_enabled(device) and not is_slow):
             return self.recurrent(features)[0]
 
