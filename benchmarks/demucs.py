@@ -3,7 +3,8 @@
     python tests/parity/install_references.py && python benchmarks/demucs.py --out benchmarks/demucs_2cores_202611.md
 
 Every repetition times each variant once, in turn, so that what else the machine does falls on all alike; ratios are
-medians over repetitions of the ratio within one. A training step is forward, L1, backward, Adam.
+medians over repetitions of the ratio within one. With one thread, processor seconds are counted, which a busy machine
+disturbs least; otherwise wall clock. A training step is forward, L1, backward, Adam.
 """
 
 import argparse
@@ -83,15 +84,16 @@ def measure(
             lambda: step(lambda: ours(mixture).sources, mine),
             lambda: step(low, mine),
         ]
+    clock = time.process_time if threads == 1 else time.perf_counter
     times: list[list[float]] = []
     with torch.set_grad_enabled(learns):
         for _ in range(repeats + 1):
             times.append([])
             for variant in variants:
                 gc.collect()
-                started = time.perf_counter()
+                started = clock()
                 variant()
-                times[-1].append(time.perf_counter() - started)
+                times[-1].append(clock() - started)
     for model in (reference, ours):
         model.zero_grad(set_to_none=True)
     times = times[1:]  # the first one warms up
