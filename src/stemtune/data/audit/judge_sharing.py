@@ -1,8 +1,9 @@
-"""What it means that two tracks share sound: leakage across splits, a duplicate, or a passage in common.
+"""What it means that two tracks share sound: leakage across splits, a duplicate, a passage or a note in common.
 
-    different splits               leakage: an error from 3 s or half of the shorter file on, else a warning
-    same split, all stems whole    duplicate: a warning
-    same split, less than that     shared: a note; a warning where one is in no split yet, for it might go elsewhere
+    less than 5 s and than half of a file    notes: of a sampler, or a loop; a warning across splits, else a note
+    different splits                         leakage: an error
+    same split, all stems whole              duplicate: a warning
+    same split, less than that               shared: a note; a warning where one is in no split yet
 
 Two tracks make one finding, however many of their stems are concerned.
 """
@@ -14,7 +15,6 @@ from stemtune.data.audit.sharing import Sharing
 
 __all__ = ["judge_sharing"]
 
-_LEAK_SECONDS, _LEAK_SHARE = 3.0, 0.5
 _WHOLE_SHARE, _SAME_LENGTH = 0.9, 0.9
 
 
@@ -41,9 +41,11 @@ def judge_sharing(sharings: Sequence[Sharing]) -> Iterator[Finding]:
 
 def _judge(shared: Sequence[Sharing], longest: Sharing) -> tuple[Severity, str]:
     first, second, audio = longest.first, longest.second, longest.audio
-    if first.split and second.split and first.split != second.split:
-        serious = audio.seconds >= _LEAK_SECONDS or audio.share >= _LEAK_SHARE
-        return Severity.ERROR if serious else Severity.WARNING, "leakage"
+    is_across = bool(first.split and second.split and first.split != second.split)
+    if audio.is_fleeting:
+        return Severity.WARNING if is_across else Severity.NOTE, "shared_notes"
+    if is_across:
+        return Severity.ERROR, "leakage"
     lengths = sorted((first.track.duration_seconds, second.track.duration_seconds))
     whole = [one.audio for one in shared if one.audio.is_exact or one.audio.share >= _WHOLE_SHARE]
     firsts, seconds = {audio.first_stem for audio in whole}, {audio.second_stem for audio in whole}

@@ -129,6 +129,11 @@ KINDS: Mapping[str, Explanation] = {
         "Recordings that share passages", "They must not be divided between training and test.",
         "Keep each group on the same side of a split.",
     ),
+    "shared_notes": _kind(
+        "Recordings that share single notes or short loops",
+        "Usual for music that was made with samplers: one recorded note is heard in both.",
+        "Nothing, if the music was rendered or sequenced; otherwise listen to the places that are named.",
+    ),
     "little_sound": _kind(
         "Stems with hardly any sound", "Too little to learn from, however long the files are.",
         "Add recordings of this stem.",

@@ -19,6 +19,8 @@ from stemtune.config import Frozen
 
 __all__ = ["AuditReport", "Explanation", "Finding", "Heard", "Severity", "SharedAudio", "StemReport", "TrackReport"]
 
+_PASSAGE_SECONDS, _PASSAGE_SHARE = 5.0, 0.5
+
 
 class Severity(StrEnum):
     """How bad a finding is."""
@@ -122,6 +124,11 @@ class SharedAudio(Frozen):
     share: float = Field(description="of the shorter file, in 0 to 1")
     is_exact: bool = Field(description="whether the two files hold the same samples from beginning to end")
 
+    @property
+    def is_fleeting(self) -> bool:
+        """Whether it may be a single note of a sampler, or a loop: less than 5 s and than half of the shorter file."""
+        return self.seconds < _PASSAGE_SECONDS and self.share < _PASSAGE_SHARE
+
 
 class AuditReport(Frozen):
     """All findings, the worst first, and the facts behind them."""
@@ -138,7 +145,8 @@ class AuditReport(Frozen):
     tracks: tuple[TrackReport, ...] = ()
     shared_audio: tuple[SharedAudio, ...] = ()
     groups: tuple[tuple[str, ...], ...] = Field(
-        default=(), description="tracks that share audio, directly or through others: keep each on one side of a split"
+        default=(),
+        description="tracks that share more than fleeting audio, directly or through others: keep each on one side",
     )
 
     def count(self, severity: Severity) -> int:

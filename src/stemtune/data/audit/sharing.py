@@ -149,9 +149,9 @@ def _sharing(first: _File, second: _File, common: CommonAudio, *, is_exact: bool
 
 
 def group_tracks(sharings: Iterable[Sharing]) -> tuple[tuple[Item, ...], ...]:
-    """Tracks that share sound, directly or through others; each group in the order in which they were met."""
+    """Tracks that share more than fleeting sound, directly or through others; in the order in which they were met."""
     group_of: dict[tuple[str, str], list[Item]] = {}
-    for sharing in sharings:
+    for sharing in (sharing for sharing in sharings if not sharing.audio.is_fleeting):
         pair = [(item.source.name, item.track.name) for item in (sharing.first, sharing.second)]
         groups = [group_of.get(key, [item]) for key, item in zip(pair, (sharing.first, sharing.second), strict=True)]
         together = groups[0] if groups[0] is groups[1] else groups[0] + groups[1]
