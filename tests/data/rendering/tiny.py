@@ -22,6 +22,12 @@ def _list(kind: bytes, *chunks: bytes) -> bytes:
     return _chunk(b"LIST", kind + b"".join(chunks))
 
 
+def _text(text: str) -> bytes:
+    """Ended by one zero or two, so that the length is even, on which FluidSynth insists."""
+    data = text.encode() + b"\0"
+    return data + b"\0" * (len(data) % 2)
+
+
 def write_soundfont(path: Path, *, partials: Sequence[float] = (1.0, 0.5, 0.25), name: str = "tiny") -> Path:
     """A valid soundfont: one looped wave at A4 for program 0 and for drum kit 0."""
     period, num_periods = 100, 44  # 441 Hz
@@ -30,7 +36,7 @@ def write_soundfont(path: Path, *, partials: Sequence[float] = (1.0, 0.5, 0.25),
     samples = (0.5 * 32767 * wave / np.abs(wave).max()).astype("<i2")
     end = len(samples)
     info = _list(b"INFO", _chunk(b"ifil", struct.pack("<HH", 2, 1)), _chunk(b"isng", b"EMU8000\0"),
-                 _chunk(b"INAM", name.encode() + b"\0"))  # fmt: skip
+                 _chunk(b"INAM", _text(name)))  # fmt: skip
     sdta = _list(b"sdta", _chunk(b"smpl", samples.tobytes() + b"\0" * 92))
     preset = "<20sHHHIII"
     phdr = struct.pack(preset, b"Wave", 0, 0, 0, 0, 0, 0) + struct.pack(preset, b"Kit", 0, 128, 1, 0, 0, 0)
