@@ -8,10 +8,12 @@ is left alone at the end. Whoever stops, by Ctrl-C or by an error, does not wait
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import torch
@@ -95,14 +97,21 @@ def in_processes(
 @contextmanager
 def _uninterrupted() -> Generator[None, None, None]:
     """Processes that are started meanwhile never hear of Ctrl-C; whoever starts them hears of it behind the block."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    resource_tracker.ensure_running()  # where it is not, spawning starts it, and unblocks the signal again
+    heard: list[int] = []
+    # Blocked for the processes, which inherit that; and kept for later, since another thread may receive it.
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler if handler is not None else signal.SIG_DFL)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _begin_worker(threads: int) -> None:
