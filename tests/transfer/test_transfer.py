@@ -7,7 +7,7 @@ from torch import nn
 
 from stemtune.errors import ConfigError
 from stemtune.transfer.initialise import Initialise, Part, renamed, take_over
-from stemtune.transfer.trainable import Trainable, freeze, set_training
+from stemtune.transfer.trainable import Adapters, Trainable, attach_adapters, freeze, set_training
 
 
 def network() -> nn.Sequential:
@@ -78,3 +78,36 @@ def test_tensors_go_by_other_names() -> None:
 def test_models_are_named_exactly_if_they_are_asked_for(settings: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=r"name (a model|either one model)"):
         Initialise.model_validate(settings)
+
+
+def test_adapters_go_where_weights_rest() -> None:
+    model = network()
+    trainable = Trainable(patterns=("head.*",), adapters=Adapters(rank=1))
+    attach_adapters(model, trainable, seed=0)
+    moving = freeze(model, trainable)
+    names = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    factors = {f"trunk.parametrizations.weight.0.{side}" for side in ("left", "right")}
+    assert names == {"head.weight", "head.bias", *factors}
+    assert len(moving) == 4
+
+
+def test_adapters_are_the_same_for_the_same_seed() -> None:
+    states = []
+    for seed in (1, 1, 2):
+        model = network()
+        attach_adapters(model, Trainable(patterns=(), adapters=Adapters(rank=1)), seed=seed)
+        states.append(model.state_dict()["trunk.parametrizations.weight.0.right"])
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])
+
+
+def test_adapters_without_a_place_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no weight for adapters of rank 1: .* do not move as a whole \(\*\)"):
+        attach_adapters(network(), Trainable(adapters=Adapters(rank=1)), seed=0)
+    with pytest.raises(ConfigError, match=r"no weight for adapters of rank 4"):
+        attach_adapters(network(), Trainable(patterns=(), adapters=Adapters(rank=4)), seed=0)
+
+
+def test_something_must_move() -> None:
+    with pytest.raises(ValidationError, match="nothing may move"):
+        Trainable(patterns=())

@@ -28,6 +28,7 @@ from stemtune.data.tracks import Track
 from stemtune.errors import StemtuneError
 from stemtune.hub import load
 from stemtune.models import Separator
+from stemtune.nn.lora import merge
 from stemtune.objectives.base import Objective, taught
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
@@ -39,7 +40,7 @@ from stemtune.training.schedule import Schedule, factor
 from stemtune.training.teachers import find_teacher
 from stemtune.training.validate import open_validation, validate
 from stemtune.transfer.initialise import Initialise, renamed, take_over
-from stemtune.transfer.trainable import freeze, set_training
+from stemtune.transfer.trainable import attach_adapters, freeze, set_training
 from stemtune.types import Estimate
 
 __all__ = ["Interrupted", "Observer", "PhaseRun"]
@@ -151,12 +152,12 @@ class PhaseRun:
             self._save()
 
     def best_weights(self) -> dict[str, Tensor]:
-        """The best validated weights, or the latest if none was validated."""
+        """The best validated weights, or the latest if none was validated; adapters are merged into them."""
         saved = checkpoint.latest(self.folder / "best") or checkpoint.latest(self.folder / "checkpoints")
         if saved is None:
-            return cpu_state(self._listener)
+            return merge(cpu_state(self._listener))
         content = checkpoint.read(saved)
-        return content.averaged or content.network
+        return merge(content.averaged or content.network)
 
     @property
     def _listener(self) -> Separator:
@@ -165,12 +166,13 @@ class PhaseRun:
 
     def _initialise(self, previous: Mapping[str, Tensor] | None, restored: Checkpoint | None) -> None:
         start = self.phase.initialise
+        if not restored and start.source == "previous" and previous is not None:
+            take_over(self.network, previous, fresh=start.fresh)
+        elif not restored and start.source == "model":
+            take_over(self.network, starting_weights(start), fresh=start.fresh)
+        attach_adapters(self.network, self.phase.trainable, seed=self._seed)
         if restored:
             self.network.load_state_dict(restored.network)
-        elif start.source == "previous" and previous is not None:
-            take_over(self.network, previous, fresh=start.fresh)
-        elif start.source == "model":
-            take_over(self.network, starting_weights(start), fresh=start.fresh)
 
     def _open_remixing(self) -> RemixStep | None:
         phase = self.phase
