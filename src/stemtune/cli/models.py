@@ -148,17 +148,20 @@ def import_model(
     epilog=(
         "**Examples**\n\n"
         "`stemtune models export tabla tabla/` — model.safetensors, config.json, card.json\n\n"
-        "`stemtune models export tabla tabla.zip` — the same in one file"
+        "`stemtune models export tabla tabla.zip` — the same in one file\n\n"
+        "`stemtune models export tabla tabla.zip --whole` — an adapter together with its base"
     ),
 )
 def export(
     model: Model,
     destination: Annotated[Path, typer.Argument(help="A new folder, or a .zip file.", show_default=False)],
+    *,
+    whole: Annotated[bool, typer.Option("--whole", help="Put an adapter and its base together.")] = False,
 ) -> None:
     """Copy a model, verified, into a folder or zip of safetensors and JSON."""
     from stemtune.hub import export_model
 
-    print(export_model(model, destination))
+    print(export_model(model, destination, whole=whole))
 
 
 def _targets(pairs: list[str]) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from stemtune.data.tracks import Track
 from stemtune.evaluation.streams import file_state, mixture_blocks
 from stemtune.evaluation.systems import HeardBlock, HeardBlocks
 from stemtune.hub import load
-from stemtune.hub.registry import CONFIG_FILE, WEIGHTS_FILE
+from stemtune.hub.registry import files_of
 from stemtune.models.base import Separator
 from stemtune.separation.manifest import model_fingerprint
 from stemtune.separation.options import SeparationOptions, choose_device
@@ -113,7 +113,7 @@ def _contents(folder: Path) -> str:
 
 
 def _marks(folder: Path) -> str:
-    return " ".join(file_state(folder / name) for name in (CONFIG_FILE, WEIGHTS_FILE))
+    return " ".join(file_state(folder / name) for name in files_of(folder))
 
 
 @lru_cache(maxsize=1)
@@ -126,7 +126,8 @@ def _load(folder: Path, device: str, marks: str) -> Separator:
 def _hash(folder: Path, marks: str) -> str:
     del marks
     digest = hashlib.sha256()
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
+    weights, config, _ = files_of(folder)
+    for name in (config, weights):
         with (folder / name).open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from stemtune.hub.cards import ModelCard, Score, TrainingData, render_card
 from stemtune.hub.exporting import export_model
-from stemtune.hub.folder import load, save_model
+from stemtune.hub.folder import load, save_adapter, save_model
 from stemtune.hub.importing import import_checkpoint
 from stemtune.hub.registry import DEFAULT_MODEL, find_card, list_models, model_folders, user_models
 
@@ -18,6 +18,7 @@ __all__ = [
     "load",
     "model_folders",
     "render_card",
+    "save_adapter",
     "save_model",
     "user_models",
 ]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stemtune.errors import OutputError
-from stemtune.hub.registry import MODEL_FILES
+from stemtune.hub.registry import ADAPTER_FILE, MODEL_FILES
 
 __all__ = ["write_model_folder"]
 
@@ -43,7 +43,7 @@ def write_model_folder(folder: Path) -> Generator[Path]:
 
 def _refuse_to_replace(folder: Path) -> None:
     if folder.is_dir():
-        strangers = sorted(item.name for item in folder.iterdir() if item.name not in MODEL_FILES)
+        strangers = sorted(item.name for item in folder.iterdir() if item.name not in (*MODEL_FILES, ADAPTER_FILE))
         if strangers:
             raise OutputError(f"{folder} holds other files ({', '.join(strangers[:3])}); choose an empty or new folder")
     elif folder.exists():

@@ -72,6 +72,8 @@ class ModelCard(Frozen):
     sample_rate: int = Field(default=0, ge=0, description="in Hz, at which the network works; any rate may come in")
     channels: int = Field(default=0, ge=0)
     num_parameters: int = Field(default=0, ge=0)
+    base: str = Field(default="", description="the model that it was adapted from, if any: a name, or a folder")
+    base_sha256: Digest = Field(default="", description="of the base's weights")
     weights_sha256: Digest = ""
     weights_bytes: int = Field(default=0, ge=0)
 
@@ -100,6 +102,7 @@ def render_card(card: ModelCard) -> str:
                 ("family", card.family),
                 ("works at", f"{card.sample_rate} Hz, {_channels(card.channels)}"),
                 ("parameters", f"{card.num_parameters:,}"),
+                *([("adapted from", f"{card.base}, SHA-256 `{card.base_sha256}`")] if card.base else []),
                 ("weights", f"{card.weights_bytes / 1e6:.1f} MB, SHA-256 `{card.weights_sha256}`"),
                 ("made by", f"`{card.recipe}`" if card.recipe else "not stated"),
                 ("commit", f"`{card.commit}`" if card.commit else "not stated"),

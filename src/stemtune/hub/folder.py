@@ -3,6 +3,7 @@
     load(save_model(separator, folder, card)) = separator, bit for bit.
 
 Bit for bit means that the file which its author hashed is the file that runs, and nothing in between could carry code.
+A model that was adapted from another one may be kept as an adapter, which is applied to its base when it is loaded.
 """
 
 import json
@@ -12,46 +13,56 @@ from pathlib import Path
 import torch
 
 from stemtune.errors import ConfigError, WeightsError
+from stemtune.hub.adapters import apply_adapter, base_weights, difference
 from stemtune.hub.atomic import write_model_folder
 from stemtune.hub.cards import ModelCard
 from stemtune.hub.registry import (
+    ADAPTER_FILE,
     CARD_FILE,
     CONFIG_FILE,
     WEIGHTS_FILE,
+    files_of,
     find_card,
     find_folder,
     read_json,
 )
-from stemtune.hub.weights import fit_weights, read_weights, write_weights
+from stemtune.hub.weights import fit_weights, read_weights, write_tensors, write_weights
 from stemtune.models import parse_separator_config
 from stemtune.models.base import Separator, SeparatorConfig
 
-__all__ = ["complete_card", "load", "save_model"]
+__all__ = ["complete_card", "load", "save_adapter", "save_model"]
 
 
 def load(name_or_path: str | Path) -> Separator:
     """Build a model and give it its verified weights; it comes back in evaluation mode, on the CPU.
 
     Args:
-        name_or_path: a model's name (see `list_models`), its folder, or the ``model.safetensors`` in it.
+        name_or_path: a model's name (see `list_models`), its folder, or the ``model.safetensors`` or
+            ``adapter.safetensors`` in it.
 
     Returns:
         the separator. The global random state of torch is as before.
 
     Raises:
         UsageError: if there is no such model.
-        WeightsError: if its files are damaged, do not belong together, or could carry code.
+        WeightsError: if its files are damaged, do not belong together, or could carry code; for an adapter also if
+            no model here has the weights that it was made for.
     """
     folder = find_folder(name_or_path)
     card = find_card(folder)
-    tensors = read_weights(folder / WEIGHTS_FILE, expected_sha256=card.weights_sha256)
+    weights = files_of(folder)[0]
+    tensors = read_weights(folder / weights, expected_sha256=card.weights_sha256)
     config = _read_config(folder / CONFIG_FILE)
     try:
         with torch.random.fork_rng(devices=[]):
             separator = config.build()
     except (ValueError, RuntimeError, MemoryError) as error:
         raise WeightsError(f"{folder / CONFIG_FILE} describes a network that cannot be built: {error}") from None
-    fit_weights(separator, tensors, origin=str(folder / WEIGHTS_FILE))
+    if weights == ADAPTER_FILE:
+        base = base_weights(card, origin=folder)
+        names = tuple(separator.state_dict())
+        tensors = apply_adapter(base, tensors, names=names, origin=str(folder / weights))
+    fit_weights(separator, tensors, origin=str(folder / weights))
     return separator.eval()
 
 
@@ -72,6 +83,42 @@ def save_model(separator: Separator, folder: str | Path, card: ModelCard) -> Mod
     with write_model_folder(Path(folder)) as temporary:
         digest, num_bytes = write_weights(separator, temporary / WEIGHTS_FILE)
         card = complete_card(card, separator).model_copy(update={"weights_sha256": digest, "weights_bytes": num_bytes})
+        _write_json(temporary / CONFIG_FILE, separator.config.model_dump(mode="json"))
+        _write_json(temporary / CARD_FILE, card.model_dump(mode="json"))
+    return card
+
+
+def save_adapter(
+    separator: Separator, folder: str | Path, card: ModelCard, *, base: str | Path, rank: int | None = None
+) -> ModelCard:
+    """Write what a model learnt on top of another one, all or nothing; `load` puts both together again.
+
+    Args:
+        separator: that started from the base; its stems may be others.
+        folder: as for `save_model`.
+        card: as for `save_model`; the base is filled in.
+        base: name or folder of the model that it started from.
+        rank: of its low-rank adapters, if it has any; see `stemtune.hub.adapters.difference`.
+
+    Returns:
+        the completed card, as it was written.
+
+    Raises:
+        UsageError: if there is no such base.
+        WeightsError: if the base is damaged, or is an adapter itself.
+        OutputError: if the folder holds anything that is not a model, or cannot be written.
+    """
+    below = find_folder(base)
+    base_card = find_card(below)
+    if files_of(below)[0] == ADAPTER_FILE:
+        raise WeightsError(f"{base} is an adapter itself; keep the whole model, or adapt its base {base_card.base!r}")
+    weights = read_weights(below / WEIGHTS_FILE, expected_sha256=base_card.weights_sha256)
+    kept = difference(weights, separator.state_dict(), rank=rank)
+    with write_model_folder(Path(folder)) as temporary:
+        digest, num_bytes = write_tensors(kept, temporary / ADAPTER_FILE)
+        facts = {"weights_sha256": digest, "weights_bytes": num_bytes, "base_sha256": base_card.weights_sha256}
+        names = {"base": base_card.name if Path(str(base)).name == str(base) else str(Path(base).absolute())}
+        card = complete_card(card, separator).model_copy(update={**facts, **names})
         _write_json(temporary / CONFIG_FILE, separator.config.model_dump(mode="json"))
         _write_json(temporary / CARD_FILE, card.model_dump(mode="json"))
     return card

@@ -30,7 +30,7 @@ from stemtune.hub.convert import (
 )
 from stemtune.hub.convert.nussl_chimera import INERT_OBJECTS
 from stemtune.hub.folder import load, save_model
-from stemtune.hub.registry import ALIASES, MODEL_FILES, SHIPPED_MODELS, find_card, user_models
+from stemtune.hub.registry import ADAPTER_FILE, ALIASES, MODEL_FILES, SHIPPED_MODELS, find_card, user_models
 from stemtune.models.base import Separator
 
 __all__ = ["Checkpoint", "SourceFormat", "find_targets", "import_checkpoint", "read_checkpoint"]
@@ -268,7 +268,8 @@ def _read_exported(path: Path) -> tuple[Separator, ModelCard]:
         folder = Path(temporary)
         try:
             with zipfile.ZipFile(path) as archive:
-                for name in MODEL_FILES:
+                whole = ADAPTER_FILE not in archive.namelist()
+                for name in MODEL_FILES if whole else (ADAPTER_FILE, *MODEL_FILES[1:]):
                     (folder / name).write_bytes(archive.read(name))
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise WeightsError(

@@ -1,11 +1,12 @@
 """Names to folders: where models live, and what to say about a name that leads nowhere.
 
-A model is a folder that holds ``model.safetensors``, ``config.json`` and ``card.json``. Three kinds of names lead to
-one, tried in this order:
+A model is a folder that holds ``model.safetensors``, ``config.json`` and ``card.json``; an adapted one may hold
+``adapter.safetensors`` instead (`stemtune.hub.adapters`). Three kinds of names lead to one, tried in this order:
 
     name -> shipped inside the package | in the user's own folder | a path.
 
-Models that came with stemtune cannot be shadowed, so that a command means the same on every machine.
+Models that came with stemtune cannot be shadowed, so that a command means the same on every machine. A path may also be
+the folder of a training run or of `stemtune adapt`, which keeps its model in ``model/``.
 """
 
 import difflib
@@ -20,11 +21,13 @@ from stemtune.hub.cards import ModelCard
 from stemtune.hub.weights import refuse_pickle
 
 __all__ = [
+    "ADAPTER_FILE",
     "CARD_FILE",
     "CONFIG_FILE",
     "DEFAULT_MODEL",
     "MODEL_FILES",
     "WEIGHTS_FILE",
+    "files_of",
     "find_card",
     "find_folder",
     "list_models",
@@ -34,12 +37,14 @@ __all__ = [
 ]
 
 WEIGHTS_FILE = "model.safetensors"
+ADAPTER_FILE = "adapter.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "card.json"
 MODEL_FILES = (WEIGHTS_FILE, CONFIG_FILE, CARD_FILE)
 
 DEFAULT_MODEL = "default"
 ALIASES = {DEFAULT_MODEL: "bandnet-4stem"}
+_MODEL_OF_RUN = "model"
 SHIPPED_MODELS = Path(__file__).parent / "shipped"
 
 
@@ -98,6 +103,12 @@ def find_folder(name_or_path: str | Path) -> Path:
     raise UsageError(f"unknown model {text!r}; {hint}known models: {_known(folders)}")
 
 
+def files_of(folder: Path) -> tuple[str, str, str]:
+    """The names of a model's three files: its weights or those of an adapter, its configuration, its card."""
+    adapts = (folder / ADAPTER_FILE).is_file() and not (folder / WEIGHTS_FILE).is_file()
+    return (ADAPTER_FILE if adapts else WEIGHTS_FILE, CONFIG_FILE, CARD_FILE)
+
+
 def find_card(name_or_path: str | Path) -> ModelCard:
     """The card of a model; its weights are not read.
 
@@ -137,11 +148,14 @@ def read_json(path: Path) -> object:
 
 def _folder_at(path: Path) -> Path:
     if path.is_dir():
-        missing = [name for name in MODEL_FILES if not (path / name).is_file()]
+        missing = [name for name in files_of(path) if not (path / name).is_file()]
+        inside = path / _MODEL_OF_RUN
+        if missing and inside.is_dir() and all((inside / name).is_file() for name in files_of(inside)):
+            return inside
         if missing:
             raise WeightsError(f"{path} is not a model's folder: it lacks {', '.join(missing)}")
         return path
-    if path.name == WEIGHTS_FILE:
+    if path.name in (WEIGHTS_FILE, ADAPTER_FILE):
         return _folder_at(path.parent)
     refuse_pickle(path)
     raise WeightsError(f"{path} is not a model: expected a folder with {', '.join(MODEL_FILES)}, or its {WEIGHTS_FILE}")

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from stemtune.errors import OutputError, WeightsError
 
-__all__ = ["fit_weights", "read_weights", "refuse_pickle", "write_weights"]
+__all__ = ["fit_weights", "read_weights", "refuse_pickle", "write_tensors", "write_weights"]
 
 ZIP_MAGIC = b"PK\x03\x04"
 PICKLE_MAGIC = b"\x80"
@@ -34,7 +34,16 @@ def write_weights(network: nn.Module, path: Path) -> tuple[str, int]:
     Raises:
         OutputError: if the file cannot be written; nothing is left behind.
     """
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    return write_tensors(network.state_dict(), path)
+
+
+def write_tensors(state: Mapping[str, Tensor], path: Path) -> tuple[str, int]:
+    """Write tensors as `write_weights` does.
+
+    Raises:
+        OutputError: if the file cannot be written; nothing is left behind.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     data = format_safetensors(tensors, metadata={"format": "pt"})
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
