@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stemtune.errors import UsageError
 
-__all__ = ["Batch", "Estimate", "Loss", "StemSet"]
+__all__ = ["Batch", "Estimate", "Heard", "LatentGrid", "Loss", "StemSet"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -63,6 +63,34 @@ class StemSet(Mapping[str, T], Generic[T]):
 
 
 @dataclass(frozen=True)
+class LatentGrid:
+    """Which latents a separator offers.
+
+    Attributes:
+        width: features in each of them.
+        hop_seconds: from one frame to the next; the first belongs to the beginning of the mixture.
+        num_latents: in each frame: one for each stem, or a single one that all stems share.
+    """
+
+    width: int
+    hop_seconds: float
+    num_latents: int
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a listener makes of true stems, frame by frame.
+
+    Attributes:
+        features: ``batch stem feature frame``.
+        offset_seconds: ``batch stem``, how much of its first frame was over when an example began.
+    """
+
+    features: Float[Tensor, "batch stem feature frame"]
+    offset_seconds: Float[Tensor, "batch stem"]
+
+
+@dataclass(frozen=True)
 class Batch:
     """Training examples: the sources, and their sum.
 
@@ -73,6 +101,7 @@ class Batch:
         sample_rate: of both, in Hz.
         present: ``batch stem``, which sources an example has; None if all have all of them. What an example lacks is
             silence in ``sources`` (songs of different corpora have different stems), and adds nothing to the mixture.
+        heard: what listeners made of the sources beforehand, by the listener's name; empty where nobody was asked.
     """
 
     mixture: Float[Tensor, "batch channel time"]
@@ -80,6 +109,7 @@ class Batch:
     stems: tuple[str, ...]
     sample_rate: int
     present: Bool[Tensor, "batch stem"] | None = None
+    heard: Mapping[str, Heard] = field(default_factory=dict[str, Heard])
 
     def __post_init__(self) -> None:
         if self.sources.shape[1] != len(self.stems):
@@ -104,7 +134,11 @@ class Batch:
             return self
         places = [self.stems.index(stem) for stem in stems]
         present = None if self.present is None else self.present[:, places]
-        return replace(self, sources=self.sources[:, places], stems=stems, present=present)
+        heard = {
+            listener: Heard(said.features[:, places], said.offset_seconds[:, places])
+            for listener, said in self.heard.items()
+        }
+        return replace(self, sources=self.sources[:, places], stems=stems, present=present, heard=heard)
 
 
 @dataclass(frozen=True)
@@ -117,7 +151,8 @@ class Estimate:
         magnitudes: ``batch stem channel frequency frame``, the masked magnitudes.
         spectrograms: ``batch stem channel frequency frame``, complex.
         embedding: ``batch channel frequency frame embedding`` (deep clustering).
-        latents: ``batch stem feature frame``, one per stem, before the stems are mixed again.
+        latents: ``batch stem feature frame``, one per stem, before the stems are mixed again; or a single one,
+            ``batch 1 feature frame``, that all stems share.
         codes: ``batch stem frame``, vector-quantisation indices.
         commitment: mean squared distance of the latents from their codes, which pulls the latents only.
     """

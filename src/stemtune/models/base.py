@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stemtune.config import Config
-from stemtune.types import Estimate
+from stemtune.types import Estimate, LatentGrid
 
 __all__ = ["Listener", "ListenerConfig", "Separator", "SeparatorConfig", "StemStream"]
 
@@ -87,6 +87,11 @@ class Separator(nn.Module, ABC):
 
         None, the default, if it cannot: then it is given overlapping chunks.
         """
+        return None
+
+    @property
+    def latent_grid(self) -> LatentGrid | None:
+        """The sizes of ``Estimate.latents``; None, the default, where there are none, or nobody has stated them."""
         return None
 
     @property

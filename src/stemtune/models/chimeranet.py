@@ -32,7 +32,7 @@ from stemtune.models.base import Separator, SeparatorConfig
 from stemtune.nn.directions import unit_directions
 from stemtune.nn.recurrent import recurrent_stack
 from stemtune.signal.scaled_stft import scaled_istft, scaled_stft, sqrt_hann
-from stemtune.types import Estimate
+from stemtune.types import Estimate, LatentGrid
 
 __all__ = ["ChimeraNet", "ChimeraNetConfig"]
 
@@ -81,7 +81,7 @@ class ChimeraNet(Separator):
     """See the module's description; the parameters begin with norm, recurrent, embedding_head and mask_head."""
 
     config_type: ClassVar[type[SeparatorConfig]] = ChimeraNetConfig
-    offers: ClassVar[frozenset[str]] = frozenset({"sources", "masks", "magnitudes", "embedding"})
+    offers: ClassVar[frozenset[str]] = frozenset({"sources", "masks", "magnitudes", "embedding", "latents"})
 
     def __init__(self, config: ChimeraNetConfig) -> None:
         super().__init__()
@@ -116,17 +116,25 @@ class ChimeraNet(Separator):
         """One second, after which the recurrent layers have mostly forgotten where the chunk began."""
         return max(self.sample_rate, self.config.n_fft)
 
+    @property
+    def latent_grid(self) -> LatentGrid:
+        """One latent for all stems in each frame of the spectrogram."""
+        width = self.config.hidden_size * (2 if self.config.bidirectional else 1)
+        return LatentGrid(width, self.config.hop_length / self.sample_rate, num_latents=1)
+
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """Separate mixtures of any length; see `Separator.forward`.
 
         Returns:
-            sources, masks, magnitudes, and the embedding ``batch channel frequency frame embedding``.
+            sources, masks, magnitudes, the embedding ``batch channel frequency frame embedding``, and the body's state
+            as the latent that all stems share, ``batch 1 feature frame``.
         """
         with torch.autocast(mixture.device.type, enabled=False):
             mixture = mixture.to(self.window.dtype)
             spectrogram = self.spectrogram(mixture)
             features = self._features(spectrogram)
-        embedding, logits = self._heads(self._recur(features))
+        state = self._recur(features)
+        embedding, logits = self._heads(state)
         with torch.autocast(mixture.device.type, enabled=False):
             masks = self._masks(logits.to(mixture.dtype))
             return Estimate(
@@ -134,6 +142,7 @@ class ChimeraNet(Separator):
                 masks=masks,
                 magnitudes=masks * spectrogram.abs().unsqueeze(1),
                 embedding=self._embedding(embedding),
+                latents=rearrange(state.to(mixture.dtype), "batch frame feature -> batch 1 feature frame"),
             )
 
     def spectrogram(self, waveform: Float[Tensor, "*axes time"]) -> Complex[Tensor, "*axes frequency frame"]:

@@ -34,7 +34,7 @@ from stemtune.nn.lstm import BidirectionalLSTM
 from stemtune.nn.parallel import map_on_cores
 from stemtune.nn.scaled_conv import Rescaling, ScaledConv
 from stemtune.signal.sinc import double_rate, halve_rate
-from stemtune.types import Estimate
+from stemtune.types import Estimate, LatentGrid
 
 __all__ = ["Demucs", "DemucsConfig", "demucs_v2"]
 
@@ -95,7 +95,7 @@ class Demucs(Separator):
     """See the module's description."""
 
     config_type: ClassVar[type[SeparatorConfig]] = DemucsConfig
-    offers: ClassVar[frozenset[str]] = frozenset({"sources"})
+    offers: ClassVar[frozenset[str]] = frozenset({"sources", "latents"})
 
     def __init__(self, config: DemucsConfig) -> None:
         super().__init__()
@@ -133,8 +133,19 @@ class Demucs(Separator):
             length = (length - 1) * config.stride + config.kernel_size
         return math.ceil(length / 2) if config.resample else length
 
+    @property
+    def latent_grid(self) -> LatentGrid:
+        """One latent for all stems where encoder and decoder meet."""
+        config = self.config
+        rate = config.sample_rate * (2 if config.resample else 1)
+        return LatentGrid(config.layer_channels[-1], config.stride**config.depth / rate, num_latents=1)
+
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
-        """Separate mixtures of any length; see `Separator.forward`."""
+        """Separate mixtures of any length; see `Separator.forward`.
+
+        Returns:
+            sources, and the bottom's output as the latent that all stems share, ``batch 1 feature frame``.
+        """
         num_samples = mixture.shape[-1]
         mono = mixture.mean(dim=1, keepdim=True)
         mean = mono.mean(dim=-1, keepdim=True) if self.config.normalise else mono.new_zeros(1)
@@ -147,16 +158,26 @@ class Demucs(Separator):
         x = functional.pad((mixture - mean) / (_EPSILON + deviation), (missing // 2, missing - missing // 2))
         if self.config.resample:
             x = double_rate(x)
-        y = self._transform(x).to(mixture.dtype)
+        transformed, latents = self._transform(x)
+        y = transformed.to(mixture.dtype)
         if self.config.resample:
             y = halve_rate(y)
         first = (y.shape[-1] - num_samples) // 2
         y = y[..., first : first + num_samples] * deviation + mean
         sources = y.reshape(y.shape[0], len(self.stems), self.channels, num_samples)
-        return Estimate(sources=sources)
+        return Estimate(
+            sources=sources,
+            latents=rearrange(latents.to(mixture.dtype), "batch frame feature -> batch 1 feature frame"),
+        )
 
-    def _transform(self, x: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch feature _time"]:
-        """The U-Net, on rows: all examples one after the other, each with room for what convolutions append."""
+    def _transform(
+        self, x: Float[Tensor, "batch channel time"]
+    ) -> tuple[Float[Tensor, "batch feature _time"], Float[Tensor, "batch frame latent"]]:
+        """The U-Net, on rows: all examples one after the other, each with room for what convolutions append.
+
+        Returns:
+            what the last layer and what the bottom say.
+        """
         config, batch = self.config, x.shape[0]
         num_rows = config.stride**config.depth * math.ceil(x.shape[-1] / config.stride**config.depth)
         rows = rearrange(functional.pad(x, (0, num_rows - x.shape[-1])), "batch channel time -> (batch time) channel")
@@ -170,6 +191,7 @@ class Demucs(Separator):
         if self.bottom is not None:
             frames = rows.view(batch, num_rows, -1)[:, :length].transpose(0, 1)
             rows = functional.pad(self.bottom(frames).transpose(0, 1), (0, 0, 0, num_rows - length)).flatten(0, 1)
+        latents = rows.view(batch, num_rows, -1)[:, :length]
         for module in self.decoder:
             skipped, skipped_length = saved.pop()
             heard = length - config.context_frames + 1
@@ -178,7 +200,8 @@ class Demucs(Separator):
             length, num_rows = (heard - 1) * config.stride + config.kernel_size, num_rows * config.stride
             rows = self._in_blocks(cast("_Decoder", module), _DecoderInput(rows, skipped, trim, inside))
             rows = rows.view(batch * num_rows, -1)
-        return rearrange(rows.view(batch, num_rows, -1)[:, :length], "batch time feature -> batch feature time")
+        said = rearrange(rows.view(batch, num_rows, -1)[:, :length], "batch time feature -> batch feature time")
+        return said, latents
 
     def _in_blocks(self, layer: "_Encoder | _Decoder", inputs: "_EncoderInput | _DecoderInput") -> Tensor:
         """A layer on all rows; without gradients, on all cores and in blocks that their caches hold."""

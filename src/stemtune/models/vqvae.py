@@ -32,7 +32,7 @@ from stemtune.nn.dilated import DilatedDecoder, DilatedEncoder, dilations
 from stemtune.nn.vector_quantiser import Quantised, VectorQuantiser, VectorQuantiserConfig
 from stemtune.signal.masking import ratio_mask
 from stemtune.signal.stft import istft, stft
-from stemtune.types import Estimate
+from stemtune.types import Estimate, LatentGrid
 
 __all__ = ["VQVAE", "CodecConfig", "Encoded", "Unmix", "UnmixConfig", "VQVAEConfig"]
 
@@ -222,6 +222,12 @@ class Unmix(Separator):
     def context_samples(self) -> int:
         """See `Separator`: an encoder's reach and a decoder's."""
         return 2 * self._config.codec.reach_samples
+
+    @property
+    def latent_grid(self) -> LatentGrid:
+        """See `Separator`: one latent for each stem and code."""
+        codec = self._config.codec
+        return LatentGrid(codec.quantiser.features, codec.hop_length / self._config.sample_rate, len(self.stems))
 
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """See `Separator`."""

@@ -30,7 +30,7 @@ from stemtune.nn.normalisation import NormalisedLinear
 from stemtune.nn.parallel import map_on_cores
 from stemtune.signal.block_stft import BlockSTFT
 from stemtune.signal.masking import wiener_em
-from stemtune.types import Estimate
+from stemtune.types import Estimate, LatentGrid
 
 __all__ = ["XUMX", "XUMXConfig"]
 
@@ -108,6 +108,11 @@ class XUMX(Separator):
     def context_samples(self) -> int:
         """One second, after which the recurrent layers have mostly forgotten where the chunk began."""
         return max(self.sample_rate, self.config.n_fft)
+
+    @property
+    def latent_grid(self) -> LatentGrid:
+        """One latent for each stem and frame of the spectrogram."""
+        return LatentGrid(2 * self.config.hidden_size, self.config.hop_length / self.sample_rate, len(self.stems))
 
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """Separate mixtures of any length; see `Separator.forward`.

@@ -1,6 +1,7 @@
 """Checkpoints: complete or not there at all, and nothing in them that could be executed.
 
-A checkpoint is a folder of safetensors files (network, averaged network, optimiser) and one JSON file with the rest.
+A checkpoint is a folder of safetensors files (network, averaged network, optimiser, what the objective
+learns) and one JSON file with the rest.
 It is written under a temporary name, flushed to the disk and then renamed, so a kill at any moment leaves either the
 old or the new one. The optimiser's state is stored by parameter number and by name of its entries.
 """
@@ -59,6 +60,7 @@ class Checkpoint:
     network: dict[str, Tensor]
     averaged: dict[str, Tensor] | None = None
     optimiser: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    objective: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
@@ -74,6 +76,7 @@ def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         tensors = {"network": checkpoint.network, "averaged": checkpoint.averaged, "optimiser": checkpoint.optimiser}
+        tensors["objective"] = checkpoint.objective
         for name, content in tensors.items():
             if content:
                 save_file(
@@ -111,12 +114,13 @@ def read(path: Path) -> Checkpoint:
     """
     try:
         state = parse(TrainingState, json.loads((path / "state.json").read_text(encoding="utf-8")), origin=str(path))
-        averaged = path / "averaged.safetensors"
+        averaged, objective = path / "averaged.safetensors", path / "objective.safetensors"
         return Checkpoint(
             state=state,
             network=load_file(path / "network.safetensors"),
             averaged=load_file(averaged) if averaged.exists() else None,
             optimiser=load_file(path / "optimiser.safetensors") if (path / "optimiser.safetensors").exists() else {},
+            objective=load_file(objective) if objective.exists() else {},
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise WeightsError(

@@ -25,11 +25,11 @@ from stemtune.config import fingerprint
 from stemtune.data.collate import Examples, collate, loader
 from stemtune.data.mixing import Mixer
 from stemtune.data.tracks import Track
-from stemtune.errors import StemtuneError
+from stemtune.errors import ConfigError, StemtuneError
 from stemtune.hub import load
 from stemtune.models import Separator
 from stemtune.nn.lora import merge
-from stemtune.objectives.base import Objective, taught
+from stemtune.objectives.base import Objective, fitted, learned, taught
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
 from stemtune.training.clipping import AutoClip
@@ -46,6 +46,7 @@ from stemtune.types import Estimate
 __all__ = ["Interrupted", "Observer", "PhaseRun"]
 
 _MOST_BAD_STEPS = 20
+_OBJECTIVE = 0x0B1EC7  # keeps the draws of an objective's own parameters apart
 
 
 class Interrupted(Exception):  # noqa: N818  (not an error: the state is saved, and the run can be continued)
@@ -94,8 +95,10 @@ class PhaseRun:
         self.network = fresh_network(experiment, seed=self._seed)
         self._initialise(previous, restored)
         self._parameters = freeze(self.network, self.phase.trainable)
+        self._objective, self._learned = self._fit_objective(restored)
+        self._moving = [*self._parameters, *self._learned.parameters()]
         self._optimiser = torch.optim.Adam(
-            self._parameters,
+            self._moving,
             lr=self.phase.optimiser.learning_rate,
             betas=self.phase.optimiser.betas,
             weight_decay=self.phase.optimiser.weight_decay,
@@ -114,8 +117,6 @@ class PhaseRun:
         self._clip = (
             AutoClip(self.phase.clipping.percentile, self.state.gradient_norms) if self.phase.clipping else None
         )
-        find = partial(find_teacher, device=accelerator.device, sample_rate=self.phase.data.sample_rate)
-        self._objective: Objective = taught(self.phase.objective.build(), find)
         self._bad_steps = 0
 
     def __call__(self, *, stopped: Callable[[], bool], quiet: bool, observer: Observer | None = None) -> None:
@@ -159,6 +160,11 @@ class PhaseRun:
         content = checkpoint.read(saved)
         return merge(content.averaged or content.network)
 
+    def learned_beside(self) -> dict[str, Tensor]:
+        """What the objective learnt by the step of `best_weights`; empty for most objectives."""
+        saved = checkpoint.latest(self.folder / "best") or checkpoint.latest(self.folder / "checkpoints")
+        return checkpoint.read(saved).objective if saved else cpu_state(self._learned)
+
     @property
     def _listener(self) -> Separator:
         """The network that is validated: the averaged one if there is one."""
@@ -173,6 +179,22 @@ class PhaseRun:
         attach_adapters(self.network, self.phase.trainable, seed=self._seed)
         if restored:
             self.network.load_state_dict(restored.network)
+
+    def _fit_objective(self, restored: Checkpoint | None) -> tuple[Objective, nn.Module]:
+        """The objective with its teachers, and what moves of it; new parameters are drawn from the phase's seed."""
+        find = partial(find_teacher, device=self.accelerator.device, sample_rate=self.phase.data.sample_rate)
+        objective = taught(self.phase.objective.build(), find)
+        torch.manual_seed(mix_seed(self._seed, _OBJECTIVE))
+        objective = fitted(objective, self.network.latent_grid, num_stems=len(self.network.stems))
+        module = learned(objective)
+        if restored:
+            module.load_state_dict(restored.objective)
+        if list(module.parameters()) and self.accelerator.num_processes > 1:
+            raise ConfigError(
+                f"phase {self.phase.name!r}: the objective {self.phase.objective.kind!r} has parameters of its own, "
+                "which learn in one process only; start a single one"
+            )
+        return objective, module.to(self.accelerator.device)
 
     def _open_remixing(self) -> RemixStep | None:
         phase = self.phase
@@ -215,7 +237,7 @@ class PhaseRun:
             loss += pull.total.item() / phase.accumulate_steps
             for name, value in pull.parts.items():
                 parts[name] = parts.get(name, 0.0) + value / phase.accumulate_steps
-        norm = self._clip(self._parameters) if self._clip else gradient_norm(self._parameters)
+        norm = self._clip(self._moving) if self._clip else gradient_norm(self._moving)
         self._move(optimiser, finite=math.isfinite(loss) and math.isfinite(norm))
         if self._remix:
             parts |= self._remix(
@@ -277,7 +299,9 @@ class PhaseRun:
         if self.state.best_score is None or score.mean > self.state.best_score:
             self._update(best_score=score.mean, best_step=self.state.step, bad_validations=0)
             if self.accelerator.is_main_process:
-                best = Checkpoint(state=self.state, network=cpu_state(self._listener))
+                best = Checkpoint(
+                    state=self.state, network=cpu_state(self._listener), objective=cpu_state(self._learned)
+                )
                 checkpoint.write(self.folder / "best", best, keep=1)
         else:
             self._update(bad_validations=self.state.bad_validations + 1)
@@ -292,6 +316,7 @@ class PhaseRun:
             averaged=cpu_state(self._averaged) if self._averaged else None,
             optimiser=checkpoint.optimiser_tensors(self._optimiser)
             | (with_prefix(checkpoint.optimiser_tensors(self._remix.optimiser)) if self._remix else {}),
+            objective=cpu_state(self._learned),
         )
         checkpoint.write(self.folder / "checkpoints", content, keep=self.execution.keep_checkpoints)
 

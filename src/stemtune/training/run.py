@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -28,6 +28,7 @@ from stemtune.models import Separator
 from stemtune.training.loop import Interrupted, Observer, PhaseRun, fresh_network
 from stemtune.training.phase import Execution, Experiment
 from stemtune.training.preflight import check_data
+from stemtune.training.teachers import check_listeners
 
 __all__ = ["TrainingResult", "read_experiment", "train"]
 
@@ -41,12 +42,14 @@ class TrainingResult:
         finished: False if training was interrupted; start it again to go on.
         best_score: mean ``sdr_global`` in dB of the last phase's best validation, if it had one.
         steps: done in the phase where training stands.
+        learned: what the last phase's objective learnt for itself, such as Con-Reg's map; empty for most objectives.
     """
 
     separator: Separator
     finished: bool
     best_score: float | None
     steps: int
+    learned: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 def train(
@@ -64,6 +67,7 @@ def train(
         InputError: if data are missing or broken.
         OutputError: if the folder cannot be written.
     """
+    check_listeners(experiment)
     _claim(folder, experiment)
     if execution.check_data:
         check_data(experiment, folder, quiet=quiet)
@@ -99,6 +103,7 @@ def train(
         finished=finished,
         best_score=run.state.best_score if run else None,
         steps=run.state.step if run else 0,
+        learned=run.learned_beside() if run else {},
     )
 
 

@@ -1,6 +1,9 @@
-"""Teachers: saved models that say what they make of the true stems while another model learns.
+"""Teachers: frozen networks that say what they make of the true stems while another model learns.
 
-features = encode(waveform),  frozen: in evaluation mode, without a gradient, never saved with the pupil.
+features = describe(waveform),  frozen: in evaluation mode, without a gradient, never saved with the pupil.
+
+A teacher is a saved auto-encoder of one stem, which hears at the pupil's rate, or a listener, which hears anything at a
+rate of its own.
 """
 
 import torch
@@ -9,10 +12,16 @@ from torch import Tensor, nn
 
 from stemtune.errors import ConfigError
 from stemtune.hub import load
+from stemtune.hub.listeners import find_listener_card, is_listener, load_listener
+from stemtune.models.base import Listener
 from stemtune.models.vqvae import VQVAE
 from stemtune.objectives.base import Teacher
+from stemtune.objectives.choice import ObjectiveConfig, WeightedSumConfig
+from stemtune.objectives.latent import ConRegConfig, DisRegConfig, require_rate
+from stemtune.signal.resample import resample
+from stemtune.training.phase import Experiment
 
-__all__ = ["find_teacher"]
+__all__ = ["ListenerTeacher", "check_listeners", "find_teacher", "regularisers"]
 
 
 class _StemEncoder:
@@ -26,12 +35,33 @@ class _StemEncoder:
             return self._codec.encode(waveform).latents.float()
 
 
+class ListenerTeacher:
+    """A listener that is given waveforms at the pupil's rate; see `stemtune.objectives.base.ListeningTeacher`."""
+
+    def __init__(self, listener: Listener, *, sample_rate: int) -> None:
+        self._listener = listener.requires_grad_(False).eval()
+        self.own_rate, self.sample_rate = listener.sample_rate, sample_rate
+        self.hop_seconds = listener.hop_samples / listener.sample_rate
+        self.width = listener.width
+
+    def __call__(self, waveform: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch feature frame"]:
+        """What it says, without a gradient."""
+        with torch.no_grad(), torch.autocast(waveform.device.type, enabled=False):
+            mono = waveform.mean(dim=1, keepdim=True).float()
+            if self.sample_rate != self.own_rate:
+                there = resample(mono.cpu(), source_rate=self.sample_rate, target_rate=self.own_rate)
+                mono = there.to(waveform.device)
+            return self._listener(mono)
+
+
 def find_teacher(name: str, *, device: torch.device, sample_rate: int) -> Teacher:
     """A teacher by the name or the folder of its model.
 
     Raises:
         ConfigError: if the model cannot teach, or hears at another rate.
     """
+    if is_listener(name):
+        return ListenerTeacher(load_listener(name).to(device), sample_rate=sample_rate)
     model: nn.Module = load(name).to(device)
     if not isinstance(model, VQVAE):
         raise ConfigError(f"{name}: a {type(model).__name__} has no latents of single stems; expected a VQVAE")
@@ -40,3 +70,33 @@ def find_teacher(name: str, *, device: torch.device, sample_rate: int) -> Teache
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return _StemEncoder(model.eval())
+
+
+def regularisers(objective: ObjectiveConfig) -> tuple[ConRegConfig | DisRegConfig, ...]:
+    """What of an objective, or of the parts of a sum, will ask a listener."""
+    parts = [part.objective for part in objective.parts] if isinstance(objective, WeightedSumConfig) else [objective]
+    return tuple(part for part in parts if isinstance(part, ConRegConfig | DisRegConfig))
+
+
+def check_listeners(experiment: Experiment) -> None:
+    """Refuse listeners that cannot teach, of all phases, before the first of them begins; no weights are read.
+
+    Raises:
+        UsageError: if there is no such listener.
+        ConfigError: if it hears at another rate and may not be helped, or describes longer stretches than segments are.
+    """
+    for phase in experiment.phases:
+        for regulariser in regularisers(phase.objective):
+            name = regulariser.listener
+            if not is_listener(name):
+                load(name)  # says what is wrong with the name
+                raise ConfigError(f"phase {phase.name!r}: {name} is no listener; Con-Reg and Dis-Reg need one")
+            with torch.device("meta"):
+                listener = find_listener_card(name).config.build()
+            require_rate(regulariser, own_rate=listener.sample_rate, sample_rate=phase.data.sample_rate)
+            shortest = listener.hop_samples / listener.sample_rate
+            if phase.data.segment_seconds < shortest:
+                raise ConfigError(
+                    f"phase {phase.name!r}: segments of {phase.data.segment_seconds:g} s are shorter than the "
+                    f"{shortest:g} s that the listener {name} describes at once; choose longer segments"
+                )
