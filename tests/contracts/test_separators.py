@@ -112,6 +112,12 @@ def test_what_is_offered_is_what_comes(separator: Separator) -> None:
     assert {name for name, value in vars(estimate).items() if value is not None} == separator.offers
 
 
+@torch.no_grad()
+def test_sources_alone_are_the_same(separator: Separator) -> None:
+    x = noise(2, separator.channels, 3000)
+    torch.testing.assert_close(separator.separate(x), separator(x).sources, rtol=1e-4, atol=1e-6)
+
+
 def test_evaluation_is_deterministic(separator: Separator) -> None:
     mixture = noise(2, separator.channels, 5000)
     with torch.no_grad():

@@ -82,6 +82,10 @@ class Separator(nn.Module, ABC):
             an estimate whose ``sources`` are ``batch stem channel time``, exactly as long as the mixture.
         """
 
+    def separate(self, mixture: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch stem channel time"]:
+        """The estimate's ``sources`` alone; families that can, leave out what only objectives ask for."""
+        return self(mixture).sources
+
     def stream(self) -> tuple[StemStream, ...] | None:
         """A stream for each stem, if the network can hear a mixture block by block with the same result as at once.
 

@@ -129,21 +129,33 @@ class ChimeraNet(Separator):
             sources, masks, magnitudes, the embedding ``batch channel frequency frame embedding``, and the body's state
             as the latent that all stems share, ``batch 1 feature frame``.
         """
-        with torch.autocast(mixture.device.type, enabled=False):
-            mixture = mixture.to(self.window.dtype)
-            spectrogram = self.spectrogram(mixture)
-            features = self._features(spectrogram)
-        state = self._recur(features)
+        spectrogram, state = self._hear(mixture)
         embedding, logits = self._heads(state)
         with torch.autocast(mixture.device.type, enabled=False):
-            masks = self._masks(logits.to(mixture.dtype))
+            masks = self._masks(logits)
             return Estimate(
-                sources=self.synthesise(masks * spectrogram.unsqueeze(1), num_samples=mixture.shape[-1]),
+                sources=self._masked(spectrogram, masks, num_samples=mixture.shape[-1]),
                 masks=masks,
                 magnitudes=masks * spectrogram.abs().unsqueeze(1),
                 embedding=self._embedding(embedding),
-                latents=rearrange(state.to(mixture.dtype), "batch frame feature -> batch 1 feature frame"),
+                latents=rearrange(state.to(self.window.dtype), "batch frame feature -> batch 1 feature frame"),
             )
+
+    def separate(self, mixture: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch stem channel time"]:
+        """The sources alone, without the embedding head, which is the larger part of the work."""
+        spectrogram, state = self._hear(mixture)
+        logits = self.mask_head(state)
+        with torch.autocast(mixture.device.type, enabled=False):
+            return self._masked(spectrogram, self._masks(logits), num_samples=mixture.shape[-1])
+
+    def _hear(
+        self, mixture: Float[Tensor, "batch channel time"]
+    ) -> tuple[Complex[Tensor, "batch channel frequency frame"], Float[Tensor, "batch frame feature"]]:
+        """The mixture's spectrogram, and the body's state for every frame of it."""
+        with torch.autocast(mixture.device.type, enabled=False):
+            spectrogram = self.spectrogram(mixture.to(self.window.dtype))
+            features = self._features(spectrogram)
+        return spectrogram, self._recur(features)
 
     def spectrogram(self, waveform: Float[Tensor, "*axes time"]) -> Complex[Tensor, "*axes frequency frame"]:
         """The transform that the network hears and masks."""
@@ -202,8 +214,18 @@ class ChimeraNet(Separator):
     def _masks(
         self, logits: Float[Tensor, "batch frame feature"]
     ) -> Float[Tensor, "batch stem channel frequency frame"]:
+        logits = logits.to(self.window.dtype)
         logits = rearrange(logits, "batch frame (frequency stem) -> batch stem 1 frequency frame", stem=len(self.stems))
         return logits.softmax(dim=1) if self.config.mask_activation == "softmax" else logits.sigmoid()
+
+    def _masked(
+        self,
+        spectrogram: Complex[Tensor, "batch channel frequency frame"],
+        masks: Float[Tensor, "batch stem channel frequency frame"],
+        *,
+        num_samples: int,
+    ) -> Float[Tensor, "batch stem channel time"]:
+        return self.synthesise(masks * spectrogram.unsqueeze(1), num_samples=num_samples)
 
 
 def _head(in_features: int, out_features: int) -> nn.Linear:

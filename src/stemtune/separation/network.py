@@ -150,7 +150,7 @@ def _separate_batch(
     low = precision == "bfloat16"
     parts = torch.split(items, batch_size)
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
-        answers = [separator(part.to(device)).sources.float().cpu() for part in parts]
+        answers = [separator.separate(part.to(device)).float().cpu() for part in parts]
     sources = torch.cat(answers) if len(answers) > 1 else answers[0]
     expected = (items.shape[0], len(separator.stems), *items.shape[1:])
     if sources.shape != expected:

@@ -81,7 +81,7 @@ class ExcerptExamination:
         device = device_of(separator)
         low = self._config.precision == "bfloat16"
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
-            return separator(mixture.to(device)).sources.float().cpu()
+            return separator.separate(mixture.to(device)).float().cpu()
 
     def _batches(self, count: int) -> Iterator[Float[Tensor, "batch stem channel time"]]:
         for first in range(0, count, self._config.batch_size):
