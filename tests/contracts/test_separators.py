@@ -5,6 +5,7 @@ architecture implies.
 """
 
 import copy
+import fnmatch
 
 import pytest
 import torch
@@ -116,6 +117,18 @@ def test_what_is_offered_is_what_comes(separator: Separator) -> None:
 def test_sources_alone_are_the_same(separator: Separator) -> None:
     x = noise(2, separator.channels, 3000)
     torch.testing.assert_close(separator.separate(x), separator(x).sources, rtol=1e-4, atol=1e-6)
+
+
+def test_it_is_said_what_belongs_to_stems_and_to_the_head(separator: Separator) -> None:
+    state, parameters = separator.state_dict(), dict(separator.named_parameters())
+    patterns = [place.pattern.replace("{stem}", "*") for place in separator.stem_parameters]
+    assert patterns
+    assert all(fnmatch.filter(state, pattern) for pattern in patterns)
+    assert separator.head_patterns
+    assert all(fnmatch.filter(parameters, pattern) for pattern in separator.head_patterns)
+    assert len({name for pattern in separator.head_patterns for name in fnmatch.filter(parameters, pattern)}) < len(
+        parameters
+    )
 
 
 def test_evaluation_is_deterministic(separator: Separator) -> None:

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemtune.models.base import Separator, SeparatorConfig
+from stemtune.models.base import Separator, SeparatorConfig, StemParameters
 from stemtune.nn.bands import BandJoin, BandMixing, BandSplit, band_widths
 from stemtune.signal.stft import istft, stft
 from stemtune.types import Estimate
@@ -131,6 +131,16 @@ class BandNet(Separator):
     def context_samples(self) -> int:
         """Half the receptive field of the dilated convolutions, plus half a window."""
         return sum(self._config.dilations) * self._config.hop_length + self._config.n_fft // 2
+
+    @property
+    def stem_parameters(self) -> tuple[StemParameters, ...]:
+        """See `Separator`: rows of the join, ``(bin stem channel)``."""
+        return (StemParameters("head.maps.*", axis=0, inner=self.channels),)
+
+    @property
+    def head_patterns(self) -> tuple[str, ...]:
+        """See `Separator`: the join, and the norm before it."""
+        return ("head.*", "head_norm.*")
 
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """Separate; see `Separator.forward`."""

@@ -5,6 +5,7 @@ strategy work on all of them. The examination in ``tests/contracts/`` is what a 
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from stemtune.config import Config
 from stemtune.types import Estimate, LatentGrid
 
-__all__ = ["Listener", "ListenerConfig", "Separator", "SeparatorConfig", "StemStream"]
+__all__ = ["Listener", "ListenerConfig", "Separator", "SeparatorConfig", "StemParameters", "StemStream"]
 
 
 class SeparatorConfig(Config["Separator"]):
@@ -25,6 +26,24 @@ class SeparatorConfig(Config["Separator"]):
     stems: tuple[str, ...]
     sample_rate: int
     channels: int
+
+
+@dataclass(frozen=True)
+class StemParameters:
+    """Where a network keeps what belongs to single stems, so that a stem's parameters can be found, moved and renewed.
+
+    Attributes:
+        pattern: shell pattern of the tensors' names; ``{stem}`` stands for the stem's number where each stem has
+            tensors of its own.
+        axis: along which the stems lie, where they share a tensor: ``(anything stem inner)``; None where they do not.
+        inner: how many numbers of one stem lie side by side along that axis.
+        scale: what the network multiplies the tensor with before it uses it.
+    """
+
+    pattern: str
+    axis: int | None = None
+    inner: int = 1
+    scale: float = 1.0
 
 
 @runtime_checkable
@@ -97,6 +116,16 @@ class Separator(nn.Module, ABC):
     def latent_grid(self) -> LatentGrid | None:
         """The sizes of ``Estimate.latents``; None, the default, where there are none, or nobody has stated them."""
         return None
+
+    @property
+    def stem_parameters(self) -> tuple[StemParameters, ...]:
+        """Everything that belongs to single stems, the rest serves all; empty, the default, if that is not said."""
+        return ()
+
+    @property
+    def head_patterns(self) -> tuple[str, ...]:
+        """Patterns of the parameters that come last, and move where only the head may; empty if there is no head."""
+        return ()
 
     @property
     def complete(self) -> bool:

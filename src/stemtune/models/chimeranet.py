@@ -28,7 +28,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemtune.models.base import Separator, SeparatorConfig
+from stemtune.models.base import Separator, SeparatorConfig, StemParameters
 from stemtune.nn.directions import unit_directions
 from stemtune.nn.recurrent import recurrent_stack
 from stemtune.signal.scaled_stft import scaled_istft, scaled_stft, sqrt_hann
@@ -121,6 +121,16 @@ class ChimeraNet(Separator):
         """One latent for all stems in each frame of the spectrogram."""
         width = self.config.hidden_size * (2 if self.config.bidirectional else 1)
         return LatentGrid(width, self.config.hop_length / self.sample_rate, num_latents=1)
+
+    @property
+    def stem_parameters(self) -> tuple[StemParameters, ...]:
+        """See `Separator`: rows of the mask head, ``(frequency stem)``."""
+        return (StemParameters("mask_head.*", axis=0),)
+
+    @property
+    def head_patterns(self) -> tuple[str, ...]:
+        """See `Separator`: the mask head."""
+        return ("mask_head.*",)
 
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """Separate mixtures of any length; see `Separator.forward`.

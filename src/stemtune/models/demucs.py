@@ -29,7 +29,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemtune.models.base import Separator, SeparatorConfig
+from stemtune.models.base import Separator, SeparatorConfig, StemParameters
 from stemtune.nn.lstm import BidirectionalLSTM
 from stemtune.nn.parallel import map_on_cores
 from stemtune.nn.scaled_conv import Rescaling, ScaledConv
@@ -122,6 +122,21 @@ class Demucs(Separator):
     def context_samples(self) -> int:
         """What the convolutions reach, or one second, after which the BLSTM has mostly forgotten."""
         return max(self.sample_rate, self.valid_length(1))
+
+    @property
+    def stem_parameters(self) -> tuple[StemParameters, ...]:
+        """See `Separator`: outputs of the last layer, ``(sample stem channel)``."""
+        last = cast("_Decoder", self.decoder[-1]).up
+        name = f"decoder.{self.config.depth - 1}.up"
+        return (
+            StemParameters(f"{name}.weight", axis=2, inner=self.channels, scale=last.gain),
+            StemParameters(f"{name}.bias", axis=0, inner=self.channels),
+        )
+
+    @property
+    def head_patterns(self) -> tuple[str, ...]:
+        """See `Separator`: the last layer of the decoder."""
+        return (f"decoder.{self.config.depth - 1}.*",)
 
     def valid_length(self, num_samples: int) -> int:
         """The least input, in samples, whose estimate is at least ``num_samples`` long and leaves no sample over."""

@@ -26,7 +26,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from stemtune.config import Frozen
-from stemtune.models.base import Separator, SeparatorConfig, StemStream
+from stemtune.models.base import Separator, SeparatorConfig, StemParameters, StemStream
 from stemtune.nn.coding import CodeStream, decode_vectors, encode_waveform
 from stemtune.nn.dilated import DilatedDecoder, DilatedEncoder, dilations
 from stemtune.nn.vector_quantiser import Quantised, VectorQuantiser, VectorQuantiserConfig
@@ -128,6 +128,16 @@ class VQVAE(Separator):
         """See `Separator`: an encoder's reach and a decoder's."""
         return 2 * self._config.codec.reach_samples
 
+    @property
+    def stem_parameters(self) -> tuple[StemParameters, ...]:
+        """See `Separator`: all of it."""
+        return (StemParameters("*", axis=None),)
+
+    @property
+    def head_patterns(self) -> tuple[str, ...]:
+        """See `Separator`: the decoder."""
+        return ("decoder.*",)
+
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """See `Separator`; the mixture is the stem itself."""
         latents = encode_waveform(self.encoder, mixture, reach_samples=self._config.codec.reach_samples)
@@ -228,6 +238,16 @@ class Unmix(Separator):
         """See `Separator`: one latent for each stem and code."""
         codec = self._config.codec
         return LatentGrid(codec.quantiser.features, codec.hop_length / self._config.sample_rate, len(self.stems))
+
+    @property
+    def stem_parameters(self) -> tuple[StemParameters, ...]:
+        """See `Separator`: an encoder, a codebook and a decoder for each stem."""
+        return tuple(StemParameters(f"{part}.{{stem}}.*") for part in ("encoders", "quantisers", "decoders"))
+
+    @property
+    def head_patterns(self) -> tuple[str, ...]:
+        """See `Separator`: the decoders."""
+        return ("decoders.*",)
 
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """See `Separator`."""

@@ -25,7 +25,7 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from stemtune.models.base import Separator, SeparatorConfig
+from stemtune.models.base import Separator, SeparatorConfig, StemParameters
 from stemtune.nn.normalisation import NormalisedLinear
 from stemtune.nn.parallel import map_on_cores
 from stemtune.signal.block_stft import BlockSTFT
@@ -113,6 +113,16 @@ class XUMX(Separator):
     def latent_grid(self) -> LatentGrid:
         """One latent for each stem and frame of the spectrogram."""
         return LatentGrid(2 * self.config.hidden_size, self.config.hop_length / self.sample_rate, len(self.stems))
+
+    @property
+    def stem_parameters(self) -> tuple[StemParameters, ...]:
+        """See `Separator`: a network for each stem."""
+        return (StemParameters("networks.{stem}.*"),)
+
+    @property
+    def head_patterns(self) -> tuple[str, ...]:
+        """See `Separator`: the decoders behind the second bridge."""
+        return ("networks.*.squeeze.*", "networks.*.expand.*")
 
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """Separate mixtures of any length; see `Separator.forward`.

@@ -39,6 +39,7 @@ from stemtune.training.remixing import MinedExcerpts, RemixStep, split_by_prefix
 from stemtune.training.schedule import Schedule, factor
 from stemtune.training.teachers import find_teacher
 from stemtune.training.validate import open_validation, validate
+from stemtune.transfer.heads import move_stems
 from stemtune.transfer.initialise import Initialise, renamed, take_over
 from stemtune.transfer.trainable import attach_adapters, freeze, set_training
 from stemtune.types import Estimate
@@ -175,7 +176,7 @@ class PhaseRun:
         if not restored and start.source == "previous" and previous is not None:
             take_over(self.network, previous, fresh=start.fresh)
         elif not restored and start.source == "model":
-            take_over(self.network, starting_weights(start), fresh=start.fresh)
+            take_over(self.network, starting_weights(start, self.network), fresh=start.fresh)
         attach_adapters(self.network, self.phase.trainable, seed=self._seed)
         if restored:
             self.network.load_state_dict(restored.network)
@@ -333,10 +334,11 @@ def next_batch(batches: Iterator[Tensor]) -> Tensor:
         raise kind(str(error).strip().splitlines()[-1].removeprefix(f"{kind.__module__}.{kind.__name__}: ")) from None
 
 
-def starting_weights(start: Initialise) -> dict[str, Tensor]:
-    """The tensors of a saved model, or of parts of several."""
+def starting_weights(start: Initialise, network: Separator) -> dict[str, Tensor]:
+    """The tensors of a saved model, possibly with other stems, or of parts of several."""
     if start.model is not None:
-        return load(start.model).state_dict()
+        model = load(start.model)
+        return model.state_dict() if start.stems is None else move_stems(model, network, start.stems)
     state: dict[str, Tensor] = {}
     for part in start.parts:
         state |= renamed(load(part.model).state_dict(), part.rename)

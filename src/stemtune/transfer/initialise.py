@@ -33,6 +33,11 @@ class Initialise(Frozen):
     model: str | None = None
     parts: tuple[Part, ...] = Field(default=(), description="instead of one model, parts of several")
     fresh: tuple[str, ...] = ()
+    stems: Mapping[str, str | None] | None = Field(
+        default=None,
+        description="of one model with other stems: for each stem here the model's stem whose parameters it starts "
+        "from, or null to start it fresh; None if the stems are the same",
+    )
 
     def model_post_init(self, context: object) -> None:
         """Check that models are named exactly if they are asked for."""
@@ -41,6 +46,8 @@ class Initialise(Frozen):
             raise ValueError('name a model, or parts of models, exactly if source is "model"')
         if self.model is not None and self.parts:
             raise ValueError("name either one model or parts of several, not both")
+        if self.stems is not None and self.model is None:
+            raise ValueError("stems start from those of one model: name it")
 
 
 def renamed(state: Mapping[str, Tensor], beginnings: Mapping[str, str]) -> dict[str, Tensor]:
