@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stemtune.data.audio import AUDIO_EXTENSIONS, AudioReader, open_audio, probe
 from stemtune.data.sound import Sound
+from stemtune.errors import InputError
 
 from .conftest import Encode, lag_samples, noise
 
@@ -137,6 +138,16 @@ def test_five_streams(tmp_path: Path, encode: Encode) -> None:
         assert lag_samples(estimate=loaded.samples[1], reference=stream[1]) == 0
         part = Sound.load(path, stream=number, start_samples=18_000, num_samples=1_500)
         assert lag_samples(estimate=part.samples[0], reference=stream[0, 18_000:19_500]) == 0
+
+
+@pytest.mark.parametrize("tag", [b"drms", b"enca"])
+def test_protected_files_are_named_as_such(files: Path, tmp_path: Path, tag: bytes) -> None:
+    content = (files / "aac.m4a").read_bytes()
+    place = content.index(b"mp4a", content.index(b"stsd"))
+    path = tmp_path / "bought.m4p"
+    path.write_bytes(content[:place] + tag + content[place + 4 :])
+    with pytest.raises(InputError, match=r"bought\.m4p: is protected against copying \(DRM\)"):
+        open_audio(path)
 
 
 def test_video_with_sound(tmp_path: Path, encode: Encode) -> None:

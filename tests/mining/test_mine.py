@@ -39,6 +39,15 @@ def test_everything_that_can_be_wrong_is_skipped_with_its_reason(library: Path, 
     assert reasons == {}
 
 
+def test_pipes_and_dangling_links_are_skipped_and_not_waited_for(library: Path, detector: Path, tmp_path: Path) -> None:
+    (library / "link.wav").symlink_to(tmp_path / "nothing.wav")
+    os.mkfifo(library / "pipe.wav")
+    run(library, detector, tmp_path / "out", pictures=False)
+    reasons = {record.path: record.reason for record in read_index(tmp_path / "out")}
+    assert "no such file" in (reasons["link.wav"] or "")
+    assert "not a regular file" in (reasons["pipe.wav"] or "")
+
+
 def test_excerpts_point_into_the_songs(library: Path, detector: Path, tmp_path: Path) -> None:
     run(library, detector, tmp_path / "out")
     good = next(record for record in read_index(tmp_path / "out") if record.path == "a/good.wav")

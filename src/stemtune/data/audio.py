@@ -37,7 +37,7 @@ __all__ = [
 AUDIO_EXTENSIONS = frozenset(
     {
         *(".wav", ".rf64", ".w64", ".bwf", ".aif", ".aiff", ".aifc", ".flac", ".ogg", ".oga", ".opus", ".mp3"),
-        *(".m4a", ".aac", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".caf", ".au", ".wma"),
+        *(".m4a", ".m4p", ".aac", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".caf", ".au", ".wma"),
     }
 )
 """File name endings, in lower case, by which folders are searched for audio; single files may have any name."""

@@ -43,6 +43,7 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mp3,aac,ogg,flac,wav,w64,aiff,caf,au,asf,avi,flv,mpegts,mpeg,ac3,eac3,"
     "ape,wv,tta,amr,dts,loas"
 )
+_PROTECTED = ("drms", "enca", "aavd")  # how MP4 calls a track that its seller has encrypted
 _SCALES = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
 
 
@@ -116,7 +117,10 @@ class PyavDecoder(Decoder):
             raise InputError(
                 f"{self._path}: there is no audio stream {self._stream}; the file has {len(streams)}, counted from 0"
             )
-        return container, streams[self._stream]
+        chosen = streams[self._stream]
+        if chosen.codec_context.codec_tag in _PROTECTED:
+            raise InputError(f"{self._path}: is protected against copying (DRM); give a copy that is not")
+        return container, chosen
 
     def _describe(self) -> None:
         """Decode the first frame, since only that tells the true sample rate, and find out the length."""

@@ -266,6 +266,8 @@ def _one_thread() -> None:
 
 def _content(path: Path) -> str:
     """A fingerprint of a file's bytes; empty if it cannot be read, which mining will say better."""
+    if not path.is_file():
+        return ""  # a pipe would be waited for
     digest = hashlib.blake2b(digest_size=16)
     try:
         with path.open("rb") as file:
