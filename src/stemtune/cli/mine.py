@@ -2,12 +2,16 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stemtune.errors import UsageError
+
 if TYPE_CHECKING:
+    from stemtune.data.tracks import Track
     from stemtune.mining.index import SongRecord
     from stemtune.mining.thresholds import Threshold
 
@@ -71,6 +75,11 @@ def train_detector(
     checked = [
         track for track in open_dataset(held_out) if len(track.stems) > 1 and fnmatch(track.name, held_out_pattern)
     ]
+    _refuse_shared(songs, checked)
+    if not mixtures:
+        for stem in names:
+            if not any(stem in track.stems for track in songs):
+                print(f"{stem}: none of the songs to learn from has it, so nothing is learnt of it", file=sys.stderr)
     mixing = MixingConfig(
         corpora=tuple(Corpus(path=str(path)) for path in data),
         stems=names,
@@ -103,7 +112,7 @@ def train_detector(
     )
     save_detector(out, network, description)
     for stem, threshold in thresholds.items():
-        print(_describe(stem, threshold))
+        print(_describe(stem, threshold, is_known=any(stem in track.stems for track in checked)))
 
 
 def mine(
@@ -185,7 +194,17 @@ class _Ticker:
             print(text, file=sys.stderr)
 
 
-def _describe(stem: str, threshold: "Threshold | None") -> str:
+def _refuse_shared(songs: Sequence["Track"], held_out: Sequence["Track"]) -> None:
+    """Thresholds that were chosen on what was learnt promise too much."""
+    learnt = {Path(path).resolve() for track in songs for files in track.stems.values() for path in files}
+    for track in held_out:
+        if any(Path(path).resolve() in learnt for files in track.stems.values() for path in files):
+            raise UsageError(f"{track.name} is among the songs to learn from and among those held out; choose others")
+
+
+def _describe(stem: str, threshold: "Threshold | None", *, is_known: bool) -> str:
+    if not is_known:
+        return f"{stem}: none of the held-out songs has it, so no threshold can be chosen; it will be left out"
     if threshold is None:
         return f"{stem}: no threshold is right often enough; it will be left out"
     return (

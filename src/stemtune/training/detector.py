@@ -64,12 +64,14 @@ def train_detector(
         the detector, in evaluation mode.
 
     Raises:
-        InputError: if there are no examples.
+        InputError: if there are no examples, or all of them are silent.
         ConfigError: if the folder holds another run's checkpoints.
     """
     if not examples:
         raise InputError("there are no labelled songs to train a detector on")
     loaded = [read_example(path) for path in examples]
+    if not any(bool(example.audible.any()) for example in loaded):
+        raise InputError("the labelled songs are silent throughout, so nothing can be learnt; check their stems")
     torch.manual_seed(training.seed)
     network = training.detector.build().train()
     optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
@@ -111,7 +113,11 @@ def train_detector(
 def choose_thresholds(
     network: SilenceDetector, examples: Sequence[Path], config: ThresholdConfig
 ) -> dict[str, Threshold | None]:
-    """Each stem's threshold on whole prepared songs that the detector was not trained on."""
+    """Each stem's threshold on whole prepared songs that the detector was not trained on.
+
+    Raises:
+        InputError: if there are no songs, or all of them are silent.
+    """
     scores, volumes, knowns, songs = list[np.ndarray](), list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
     for number, path in enumerate(examples):
         example = read_example(path)
@@ -125,6 +131,8 @@ def choose_thresholds(
         songs.append(np.full(int(audible.sum()), number))
     if not scores:
         raise InputError("there are no labelled songs to choose the thresholds on")
+    if not any(part.size for part in songs):
+        raise InputError("the held-out songs are silent throughout, so no threshold can be chosen; check their stems")
     score, volume, known, song = (np.concatenate(parts, axis=-1) for parts in (scores, volumes, knowns, songs))
     return {
         stem: choose_threshold(
