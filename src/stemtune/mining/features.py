@@ -65,7 +65,7 @@ class TrackTask:
         return f"track-{safe}"
 
     def sources(self) -> tuple[Tensor, Tensor]:
-        """All sources, the detector's stems first, and which of these are known."""
+        """All sources, the detector's stems first, and which of these are known, if only to be silent."""
         others = tuple(stem for stem in self.track.stems if stem not in self.stems)
         length = round(self.track.duration_seconds * DETECTOR_RATE)
         sources = [
@@ -76,7 +76,8 @@ class TrackTask:
             else torch.zeros(length)
             for stem in (*self.stems, *others)
         ]
-        return torch.stack(sources), torch.tensor([stem in self.track.stems for stem in self.stems])
+        known = [stem in self.track.stems or stem in self.track.silent for stem in self.stems]
+        return torch.stack(sources), torch.tensor(known)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ Deviations: extracts begin at any output rather than each half second; steps are
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
@@ -28,7 +30,7 @@ from stemtune.objectives.silence import silence_loss
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
 
-__all__ = ["DetectorTraining", "choose_thresholds", "train_detector"]
+__all__ = ["DetectorTraining", "HeardSong", "choose_thresholds", "hear", "train_detector"]
 
 
 class DetectorTraining(Frozen):
@@ -41,6 +43,16 @@ class DetectorTraining(Frozen):
     excerpt_outputs: int = Field(default=79, ge=1, description="of 64 ms; 79 are 5 s")
     learning_rate: float = Field(default=5e-4, gt=0)
     threshold_db: float = Field(default=-13.0, description="relative volume up to which a stem counts as silent")
+
+
+@dataclass(frozen=True)
+class HeardSong:
+    """What a detector says of a prepared song, beside the truth; a window each 64 ms."""
+
+    probabilities: Float[np.ndarray, "stem output"]
+    volumes_db: Float[np.ndarray, "stem output"]
+    audible: Bool[np.ndarray, "output"]
+    known: Bool[np.ndarray, "stem"]
 
 
 def train_detector(
@@ -118,28 +130,40 @@ def choose_thresholds(
     Raises:
         InputError: if there are no songs, or all of them are silent.
     """
-    scores, volumes, knowns, songs = list[np.ndarray](), list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
-    for number, path in enumerate(examples):
-        example = read_example(path)
-        num_frames = example.features.shape[-1]
-        blocks = (example.frames(first, first + 512) for first in range(0, num_frames, 512))
-        heard = torch.cat(list(probabilities(blocks, network)), dim=-1).numpy()
-        audible = example.audible.numpy()[: heard.shape[1]]
-        scores.append(heard[:, audible])
-        volumes.append(example.volumes_db.numpy()[:, : heard.shape[1]][:, audible])
-        knowns.append(np.repeat(example.known.numpy()[:, None], int(audible.sum()), axis=1))
-        songs.append(np.full(int(audible.sum()), number))
-    if not scores:
+    heard = [hear(network, path) for path in examples]
+    if not heard:
         raise InputError("there are no labelled songs to choose the thresholds on")
-    if not any(part.size for part in songs):
+    if not any(song.audible.any() for song in heard):
         raise InputError("the held-out songs are silent throughout, so no threshold can be chosen; check their stems")
-    score, volume, known, song = (np.concatenate(parts, axis=-1) for parts in (scores, volumes, knowns, songs))
+    counts = [int(song.audible.sum()) for song in heard]
+    score = np.concatenate([song.probabilities[:, song.audible] for song in heard], axis=-1)
+    volume = np.concatenate([song.volumes_db[:, song.audible] for song in heard], axis=-1)
+    known = np.stack([song.known for song in heard], axis=-1).repeat(counts, axis=-1)
+    song = np.arange(len(heard)).repeat(counts)
     return {
         stem: choose_threshold(
             probabilities=score[i][known[i]], volumes_db=volume[i][known[i]], songs=song[known[i]], config=config
         )
         for i, stem in enumerate(network.config.stems)
     }
+
+
+def hear(network: SilenceDetector, path: Path) -> HeardSong:
+    """Listen to a whole prepared song, as mining does.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    example = read_example(path)
+    blocks = (example.frames(first, first + 512) for first in range(0, example.features.shape[-1], 512))
+    found = torch.cat(list(probabilities(blocks, network)), dim=-1).numpy()
+    num_outputs = found.shape[1]
+    return HeardSong(
+        probabilities=found,
+        volumes_db=example.volumes_db.numpy()[:, :num_outputs],
+        audible=example.audible.numpy()[:num_outputs],
+        known=example.known.numpy(),
+    )
 
 
 def _draw(

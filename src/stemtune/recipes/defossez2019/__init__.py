@@ -6,15 +6,15 @@ Expected: in the paper remixing 2,000 unlabelled songs raises the mean SDR from 
     GLU, BLSTM or rescaling it falls to 4.68, 4.83 and 4.68. At the scale "laptop", nothing is known yet.
 Cost: at the scale "laptop" some hours of two cores (see ``--plan``); at the scale "paper" 400 epochs on 16 GPUs.
 Run: ``stemtune reproduce defossez2019 --scale laptop``, and ``... --report`` at any time.
-Deviations: those of `experiments` and `examination`; at the scale "laptop" everything is smaller; the labelled
-    songs are the default corpus's, of which 49 lie unlabelled in the library beside fifteen recordings.
+Deviations: those of `experiments` and `examination`; at the scale "laptop" everything is smaller, and the songs are
+    those of `corpora`: the library's have their labels hidden, so that the mining can be compared with the truth.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from stemtune.data.segments import Corpus
 from stemtune.errors import UsageError
+from stemtune.recipes.defossez2019.corpora import Songs, laptop_songs, paper_songs
 from stemtune.recipes.defossez2019.examination import SongExaminationConfig
 from stemtune.recipes.defossez2019.experiments import ABLATIONS, LAPTOP, PAPER, Sizes, demucs_experiment
 from stemtune.recipes.reproduce import StudyRoots
@@ -35,8 +35,8 @@ def study(scale: str, *, roots: StudyRoots, places: Places) -> Study:
     """
     if scale not in SCALES:
         raise UsageError(f"unknown scale {scale!r}; the scales are {', '.join(SCALES)}")
-    sizes = PAPER if scale == "paper" else LAPTOP
-    return Study(name="defossez2019", scale=scale, cells=tuple(_cells(sizes, roots, places)))
+    cells = tuple(_cells(_sizes(scale), _songs(scale, roots), places))
+    return Study(name="defossez2019", scale=scale, cells=cells)
 
 
 def prepare(
@@ -47,12 +47,11 @@ def prepare(
         return
     from stemtune.recipes.defossez2019.mining import prepare_index
 
-    sizes = PAPER if scale == "paper" else LAPTOP
-    prepare_index(sizes, _labelled(sizes, roots), roots=roots, folder=_mined(places), say=say)
+    prepare_index(_sizes(scale), _songs(scale, roots), places, say=say)
 
 
 def report(study: Study, *, places: Places) -> Path:
-    """Table 2 of whatever cells are done, and the gain from remixing, seed by seed."""
+    """Both tables, the gain from remixing and the truth about mining, of whatever is done."""
     from stemtune.recipes.defossez2019.reporting import write_report
 
     return write_report(study, places)
@@ -70,22 +69,20 @@ def smoke(experiment: Experiment) -> Experiment:
     return experiment.override(changes)
 
 
-def _cells(sizes: Sizes, roots: StudyRoots, places: Places) -> Iterator[Cell]:
+def _cells(sizes: Sizes, songs: Songs, places: Places) -> Iterator[Cell]:
     """The comparison of all seeds first, then the other ablations with the first seed."""
-    labelled = _labelled(sizes, roots)
-    test = (
-        SongExaminationConfig(path=str(roots.data / "musdb18hq" / "test"), max_seconds=600.0)
-        if sizes.name == "paper"
-        else SongExaminationConfig(path=str(roots.data / "musicdelta"), pattern="[8GR]*")
-    )
+    from stemtune.recipes.defossez2019.mining import index_folder
+
+    seconds = 600.0 if sizes.name == "paper" else 60.0
+    examination = SongExaminationConfig(corpora=songs.test, learnt=songs.labelled, max_seconds=seconds)
 
     def cell(name: str, seed: int) -> Cell:
         full = f"{name}/seed-{seed}"
-        experiment = demucs_experiment(sizes, labelled, index=_mined(places) / "index", name=full, seed=seed)
+        experiment = demucs_experiment(sizes, songs.labelled, index=index_folder(places), name=full, seed=seed)
         return Cell(
             name=full,
             experiment=experiment.override(ABLATIONS[name]) if name in ABLATIONS else experiment,
-            examination=test.build,
+            examination=examination.build,
             glance_every_steps=max(1, sizes.steps // 8),
             minutes=sizes.steps * sizes.step_seconds / 60 * (1.0 if name == "no-remixed" else 1.25),
         )
@@ -98,16 +95,9 @@ def _cells(sizes: Sizes, roots: StudyRoots, places: Places) -> Iterator[Cell]:
             yield cell(name, sizes.seeds[0])
 
 
-def _labelled(sizes: Sizes, roots: StudyRoots) -> tuple[Corpus, ...]:
-    if sizes.name == "paper":
-        return (Corpus(path=str(roots.data / "musdb18hq" / "train")),)
-    songs = str(roots.corpora / "default" / "train" / "songs")
-    return (
-        Corpus(path=songs, pattern="eir-*", weight=2.0),
-        Corpus(path=songs, pattern="f*", weight=1.0),
-        Corpus(path=songs, pattern="mma-mma_0[1-9]*", weight=1.0),
-    )
+def _sizes(scale: str) -> Sizes:
+    return PAPER if scale == "paper" else LAPTOP
 
 
-def _mined(places: Places) -> Path:
-    return places.work / "mined"
+def _songs(scale: str, roots: StudyRoots) -> Songs:
+    return paper_songs(roots) if scale == "paper" else laptop_songs(roots)

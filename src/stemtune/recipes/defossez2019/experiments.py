@@ -45,6 +45,8 @@ class Sizes(Frozen):
     step_seconds: float = Field(description="that a step was measured, or is thought, to take; for the plan")
     detector_size: str = "small"
     detector_steps: int = 1000
+    detector_batch_size: int = 16
+    detector_mixtures: int = Field(default=200, description="made-up mixtures of 20 s, besides the songs")
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
@@ -59,6 +61,8 @@ PAPER = Sizes(
     step_seconds=1.5,
     detector_size="paper",
     detector_steps=28_800,
+    detector_batch_size=64,
+    detector_mixtures=0,
     seeds=(0,),
 )
 """400 epochs of 46,000 extracts; the seconds are a guess for sixteen large GPUs."""

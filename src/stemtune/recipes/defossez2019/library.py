@@ -62,13 +62,15 @@ def make_library(folder: Path, hidden: Sequence[Track], recordings: Path, *, say
 
 
 def true_excerpts(records: Sequence[SongRecord], tracks: Mapping[str, Track]) -> Iterator[TrueExcerpt]:
-    """The truth about the excerpts of the songs with hidden labels; a stem that a song does not have is silent."""
+    """The truth about the excerpts of the songs with hidden labels, as far as the labels know the stem."""
     for record in records:
         path = Path(record.path)
         track = tracks.get(path.stem)
         if path.parts[0] != HIDDEN or track is None:
             continue
         for excerpt in record.excerpts:
+            if excerpt.stem not in track.stems and excerpt.stem not in track.silent:
+                continue
             length = round(excerpt.duration_seconds * DETECTOR_RATE)
             sources = {
                 stem: read_excerpt(

@@ -52,7 +52,7 @@ class CellRecord(Frozen):
     machine: str
     threads: int
     commit: str = ""
-    mean_score: float | None = Field(default=None, description="of all defined values of scores.csv")
+    mean_score: float | None = Field(default=None, description="of what its scores say for all, see `Scores`")
 
 
 class CurvePoint(Frozen):
@@ -83,7 +83,7 @@ def write_result(folder: Path, record: CellRecord, experiment: Experiment, score
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("item", *scores.columns))
         writer.writerows(
-            (item, *("" if value is None else f"{value:.2f}" for value in row)) for item, row in scores.rows
+            (item, *("" if value is None else f"{value:.4g}" for value in row)) for item, row in scores.rows
         )
         write_text_atomically(folder / _SCORES, stream.getvalue())
     write_text_atomically(folder / _EXPERIMENT, experiment.model_dump_json() + "\n")

@@ -192,7 +192,7 @@ def _record(
     study: Study, cell: Cell, separator: Separator, scores: Scores | None, *, minutes: float, execution: Execution
 ) -> CellRecord:
     phase = cell.experiment.phases[-1]
-    values = [value for _, row in scores.rows for value in row if value is not None] if scores else []
+    mean = scores.mean if scores else None
     return CellRecord(
         study=study.name,
         scale=study.scale,
@@ -208,7 +208,7 @@ def _record(
         machine=_machine(execution),
         threads=torch.get_num_threads(),
         commit=_commit(),
-        mean_score=round(sum(values) / len(values), 4) if values else None,
+        mean_score=None if mean is None else round(mean, 4),
     )
 
 

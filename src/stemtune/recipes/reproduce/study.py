@@ -26,10 +26,19 @@ class Scores:
     Attributes:
         columns: names of the values of each row, such as stems.
         rows: an item (an excerpt, a track) and its values, None where one is not defined.
+        headline: the columns whose mean stands for all in a line; None for all of them.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+    headline: tuple[str, ...] | None = None
+
+    @property
+    def mean(self) -> float | None:
+        """Of all defined values in the headline's columns; None if there are none."""
+        wanted = [place for place, name in enumerate(self.columns) if self.headline is None or name in self.headline]
+        values = [value for _, row in self.rows for place in wanted if (value := row[place]) is not None]
+        return sum(values) / len(values) if values else None
 
 
 @runtime_checkable
