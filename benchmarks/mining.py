@@ -8,9 +8,11 @@ them.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -44,6 +46,7 @@ def parts(options: argparse.Namespace) -> list[str]:
     torch.set_num_threads(1)
     rows: dict[str, list[float]] = {}
     networks = {size: config.build().eval() for size, config in SIZES.items()}
+    scatter(torch.zeros(1 << 17))  # makes the filters, once for a process
     for path in list(walk(options.songs))[: options.most_songs]:
         length = int(options.seconds * DETECTOR_RATE)
         sound, spent = timed(lambda path=path: torch.cat(list(mono_blocks(path))))
@@ -59,6 +62,9 @@ def parts(options: argparse.Namespace) -> list[str]:
                 rows.setdefault(f"detector, {size}, {precision}", []).append(spent / seconds)
     lines = [
         "# Mining: processor time",
+        "",
+        f"`python benchmarks/mining.py --seconds {options.seconds:g} --most-songs {options.most_songs}`; "
+        f"{datetime.now().astimezone():%Y-%m-%d}, load average {os.getloadavg()[0]:.1f}",
         "",
         "| part | ms per second of sound | times real time, one core |",
         "|---|---|---|",
