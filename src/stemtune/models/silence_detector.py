@@ -60,7 +60,7 @@ class SilenceDetectorConfig(Config["SilenceDetector"]):
 
 
 def small_detector(stems: tuple[str, ...] = ("drums", "bass", "other", "vocals")) -> SilenceDetectorConfig:
-    """One that two cores can train in minutes: about a quarter of a million parameters, logarithmic features."""
+    """One that two cores can train in minutes: about 0.27 million parameters, logarithmic features."""
     return SilenceDetectorConfig(stems=stems, width=12, hidden_size=96, lstm_layers=1, compress=True)
 
 

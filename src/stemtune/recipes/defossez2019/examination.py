@@ -121,9 +121,9 @@ def _museval(
     if there:
         found = bss_eval_v4(estimate=estimate[there], reference=sources[there], sample_rate=sample_rate).medians()
         for ratio in RATIOS:
-            for place, value in zip(there, found[ratio].tolist(), strict=True):
-                if value == value:  # a stem without any frame that counts has no median
-                    values[ratio, place] = value
+            for place, value in zip(there, found[ratio], strict=True):
+                if not value.isnan():  # a stem without any frame that counts has no median
+                    values[ratio, place] = float(value)
     return [values.get((ratio, place)) for ratio in RATIOS for place in range(len(STEMS))]
 
 
