@@ -125,7 +125,7 @@ def _write(folder: Path, stem: str, samples: Int32[np.ndarray, "channel time"], 
     encoding = Encoding("flac", "int16" if bits == 16 else "int24")
     with AudioWriter(path, sample_rate=SAMPLE_RATE, num_channels=samples.shape[0], encoding=encoding) as writer:
         writer.write_integers(torch.from_numpy(np.ascontiguousarray(samples)))
-    powers = block_powers(samples.T) / 4.0 ** (bits - 1)
+    powers = block_powers(samples.T.astype(np.float32) / np.float32(2 ** (bits - 1)))
     loud = powers[powers > 10 ** (_ACTIVE_DB / 10)]
     return StemRecord(
         file=path.name,
