@@ -122,7 +122,7 @@ def read_pop_score(path: Path, *, speed: float = 1.0, semitones: int = 0) -> Pop
     )
 
 
-def _quarters(score: MidiScore, until_seconds: float) -> Float64[np.ndarray, "time"]:
+def _quarters(score: MidiScore, until_seconds: float) -> Float64[np.ndarray, "quarter"]:
     """When each quarter note of a MIDI file begins, by its tempo."""
     longest = max((tick for tick, _ in score.tempi), default=0) // score.ticks_per_beat
     count = int(longest + until_seconds * 8)  # eight a second: faster than any song
@@ -130,7 +130,7 @@ def _quarters(score: MidiScore, until_seconds: float) -> Float64[np.ndarray, "ti
     return times[: int(np.searchsorted(times, until_seconds)) + 1]
 
 
-def _beats(piano: Sequence[Note], quarters: Float64[np.ndarray, "time"], path: Path) -> Float64[np.ndarray, "time"]:
+def _beats(piano: Sequence[Note], quarters: Float64[np.ndarray, "quarter"], path: Path) -> Float64[np.ndarray, "beat"]:
     """The beats from the first downbeat to the last whole bar."""
     onsets = np.array([note.start_seconds for note in piano])
     places = np.interp(onsets, quarters, np.arange(len(quarters)))

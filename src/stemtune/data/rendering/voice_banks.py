@@ -140,7 +140,7 @@ def _log_envelope(samples: Float32[np.ndarray, "time"]) -> Float64[np.ndarray, "
     return _fft.rfft(cepstrum * lifter).real
 
 
-def _held(sound: Float32[np.ndarray, "time"], start: int, length: int) -> Float32[np.ndarray, "time"]:
+def _held(sound: Float32[np.ndarray, "time"], start: int, length: int) -> Float32[np.ndarray, "held"]:
     """As much of a recording as is wanted; a note that outlasts it goes on with its middle, cross-faded."""
     start = min(start, len(sound) // 4)
     if start + length <= len(sound):
