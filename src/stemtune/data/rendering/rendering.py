@@ -37,6 +37,8 @@ __all__ = ["render_corpus"]
 _KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1073741824"
 """For workers: they need buffers of the same size for every song, and page faults cost a third of their time."""
 
+_WORTH_A_PROCESS_SECONDS = 600.0  # of music, which a process of its own renders faster, for it keeps its memory
+
 OnSong = Callable[[SongPlan, int, int], None]
 
 
@@ -55,7 +57,7 @@ def render_corpus(
         config: everything that its sound depends on.
         out: its folder; new, empty, or with a part of this very corpus.
         amount: how much is wanted.
-        num_workers: processes that work side by side; one works in this process.
+        num_workers: processes that work side by side; where one has little to do, it is this one.
         on_plan: hears the name of every score that is looked at.
         on_song: hears of every finished song, how many are done, and how many there will be.
 
@@ -102,7 +104,7 @@ def _results(
     config: RenderConfig, plans: Sequence[SongPlan], out: Path, num_workers: int
 ) -> Iterator[tuple[SongPlan, SongRecord | Skipped]]:
     """Every plan with what became of it, as they are finished."""
-    if num_workers == 1 or len(plans) < 2:
+    if len(plans) < 2 or (num_workers == 1 and sum(plan.seconds for plan in plans) < _WORTH_A_PROCESS_SECONDS):
         with _one_thread():
             yield from ((plan, _render_song(config, plan, out)) for plan in plans)
         return
