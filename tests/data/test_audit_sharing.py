@@ -79,6 +79,43 @@ def test_the_same_sound_is_found_again(tmp_path: Path, change: Callable[[np.ndar
     assert report.groups == (("test/piano/copy", "train/piano/2"),)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "other_split", "severity", "kind"),
+    [
+        (3.5, "test", "warning", "shared_notes"),  # a loop, or a sampler's note: less than 5 s and less than half
+        (3.5, "train", "note", "shared_notes"),
+        (7.0, "test", "error", "leakage"),
+        (7.0, "train", "note", "shared_audio"),
+    ],
+)
+def test_a_short_passage_is_no_leakage(
+    tmp_path: Path, seconds: float, other_split: str, severity: str, kind: str
+) -> None:
+    first, second = melody(1, 20.0), melody(2, 20.0)
+    passage = slice(round(6 * MELODY_RATE), round((6 + seconds) * MELODY_RATE))
+    second[passage] = first[passage]
+    for split, name, samples in (("train", "a", first), (other_split, "b", second)):
+        (tmp_path / split / "piano").mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / split / "piano" / f"{name}.wav", samples, MELODY_RATE)
+    report = audit([tmp_path], layout="stems")
+    (shared,) = report.shared_audio
+    assert shared.is_fleeting is (kind == "shared_notes")
+    assert shared.seconds == pytest.approx(seconds, abs=1.5)
+    found = [(finding.severity, finding.kind) for finding in report.findings if finding.kind != "little_sound"]
+    assert found == [(severity, kind)]
+    assert bool(report.groups) is (kind != "shared_notes")
+    assert report.passes() is (severity != "error")
+
+
+def test_half_of_a_short_file_is_no_mere_note(tmp_path: Path) -> None:
+    first = melody(1, 20.0)
+    for split, samples in (("train", first), ("test", first[: round(4 * MELODY_RATE)])):
+        (tmp_path / split / "piano").mkdir(parents=True)
+        soundfile.write(tmp_path / split / "piano" / f"{split}.wav", samples, MELODY_RATE)
+    report = audit([tmp_path], layout="stems")
+    assert [finding.kind for finding in report.findings if finding.severity == "error"] == ["leakage"]
+
+
 def test_the_same_audio_under_two_names(tmp_path: Path) -> None:
     first, second = song(1), song(2)
     write_song(tmp_path / "train" / "a", first)
