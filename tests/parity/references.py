@@ -82,6 +82,18 @@ def kymatio_scattering(num_samples: int) -> Any:
         return frontend.ScatteringTorch1D(J=8, shape=num_samples, Q=8)
 
 
+def fast_bss_eval() -> Any:
+    """fast_bss_eval's package, whose functions take tensors."""
+    with _importing():
+        return importlib.import_module("fast_bss_eval")
+
+
+def torchmetrics_audio() -> Any:
+    """torchmetrics' functions of audio."""
+    with _importing():
+        return importlib.import_module("torchmetrics.functional.audio")
+
+
 def randomise(module: nn.Module, seed: int) -> None:
     """Random weights, statistics, means and scales, as if the module had been trained."""
     generator = torch.Generator().manual_seed(seed)

@@ -34,6 +34,8 @@ from stemtune.evaluation.records import EvaluationRequest, ScoreRecord, StemEner
 
 __all__ = ["HeardWithTruth", "TrackGatherer", "needs_silence"]
 
+_WILD_COEFFICIENT = 100.0  # sensible estimates have about 1
+
 _SILENCE: dict[str, Callable[..., Tensor]] = {
     "predicted_energy_at_silence": predicted_energy_at_silence,
     "energy_at_predicted_silence": energy_at_predicted_silence,
@@ -48,6 +50,14 @@ class HeardWithTruth:
     mixture: Float[Tensor, "channel time"]
     estimates: Float[Tensor, "stem channel time"]
     references: Float[Tensor, "stem channel time"]
+
+
+@dataclass(frozen=True)
+class _Ratios:
+    """``stem frame`` for each column of a measure, and the largest coefficient of the filters that it took."""
+
+    values: list[Tensor]
+    largest_coefficient: float
 
 
 def needs_silence(request: EvaluationRequest) -> bool:
@@ -142,26 +152,31 @@ class TrackGatherer:
         mixed = scored
         if self._request.baseline:
             mixed = self._ratios(measure, _mixture_as_stems(whole), whole.references)
-        for own, values, baselines in zip(measure.columns, scored, mixed, strict=True):
+        for own, values, baselines in zip(measure.columns, scored.values, mixed.values, strict=True):
             frames = [tuple(_floats(row)) for row in values] if own.framewise else None
             medians = (_floats(median_over_frames(rows)) for rows in (values, baselines))
             self._add(found, own.name, *medians, frames=frames)
-        return ()
+        if scored.largest_coefficient < _WILD_COEFFICIENT:
+            return ()
+        return (
+            f"{self._track.name}: {measure.name} says little here: some reference hardly sounds in some band, as lossy "
+            f"files do, and filters amplify it {scored.largest_coefficient:.0f} times (sdr_bss_eval_v4 has no filters)",
+        )
 
-    def _ratios(self, measure: Measure, estimate: Tensor, reference: Tensor) -> list[Tensor]:
-        """``stem frame`` for each column."""
+    def _ratios(self, measure: Measure, estimate: Tensor, reference: Tensor) -> "_Ratios":
         rate, window, hop = self._track.sample_rate, self._request.window_seconds, self._request.hop_seconds
         if measure.name == "sdr_bss_eval_v4":
-            return [
-                sdr_v4(estimate=estimate, reference=reference, sample_rate=rate, window_seconds=window, hop_seconds=hop)
-            ]
+            found = sdr_v4(
+                estimate=estimate, reference=reference, sample_rate=rate, window_seconds=window, hop_seconds=hop
+            )
+            return _Ratios([found], 0.0)
         if measure.name == "bss_eval_v3_sources":
             result = bss_eval_v3_sources(estimate=estimate, reference=reference, sample_rate=rate)
         else:
             result = bss_eval_v4(
                 estimate=estimate, reference=reference, sample_rate=rate, window_seconds=window, hop_seconds=hop
             )
-        return [_ratio(result, own.name) for own in measure.columns]
+        return _Ratios([_ratio(result, own.name) for own in measure.columns], result.largest_coefficient)
 
     def _undefined(self, whole: HeardWithTruth) -> str:
         """Which stem is silent where BSSEval cannot have it, in words; its channels sum to zero everywhere."""

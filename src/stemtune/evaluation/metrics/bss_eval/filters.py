@@ -7,21 +7,27 @@ with one unknown for each channel of each reference and each of ``taps`` delays.
 it is factored once; the targets' own filters need only its diagonal blocks. A block depends on a - b alone (it is
 Toeplitz), and G is symmetric.
 
-References that hardly sound in some band, or are the same on both channels, make G nearly singular. Cholesky's method
-then finds a pivot that is not positive, and Gaussian elimination with pivots takes over, as in museval. What such
-filters do to the track as a whole is still well determined, but their coefficients are not.
+References that hardly sound in some band make G nearly singular. Where Cholesky's method then meets a pivot that is
+not positive, Gaussian elimination takes over, as in museval. Where references are the same on both channels, that
+finds no pivot, either, and Cholesky's method begins again with the largest pivots first, and ends before they are
+rounding errors: delayed references that others explain already are left out. What such filters do to the track as a
+whole is still well determined, though their coefficients are not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float64
+from scipy.linalg import lapack
 
 from stemtune.evaluation.metrics.bss_eval.spectra import Reals
 
 __all__ = ["Filters", "fit_filters"]
+
+_SMALLEST_PIVOT = 16 * np.finfo(np.float64).eps  # of the largest one
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class Filters:
 
     own: Float64[np.ndarray, "stem channel input tap"]
     every: Float64[np.ndarray, "stem channel inputs tap"]
+
+    @property
+    def largest_coefficient(self) -> float:
+        """In magnitude; large ones amplify what hardly sounds."""
+        return float(max(np.abs(self.own).max(), np.abs(self.every).max()))
 
 
 def fit_filters(correlations: Float64[np.ndarray, "earlier later lag"], num_stems: int) -> Filters:
@@ -61,7 +72,7 @@ def _solve(lags: Reals, right: Reals) -> Reals:
     """``(input lag) output`` from correlations ``input input lag`` and ``input lag output``."""
     outputs = right.reshape(lags.shape[0] * lags.shape[2], -1)
     try:
-        factor = _cholesky(_gram_matrix(lags))
+        factor = _in_place(cast("Any", scipy.linalg).cho_factor, _gram_matrix(lags), check_finite=False)
     except np.linalg.LinAlgError:
         matrix = _gram_matrix(lags)
     else:
@@ -69,13 +80,22 @@ def _solve(lags: Reals, right: Reals) -> Reals:
     try:
         return np.linalg.solve(matrix, outputs).astype(np.float64, copy=False)
     except np.linalg.LinAlgError:
-        found = cast("tuple[Reals, object]", scipy.linalg.lstsq(matrix, outputs, lapack_driver="gelsy"))
-        return found[0]
+        return _solve_singular(matrix, outputs)
 
 
-def _cholesky(matrix: Reals) -> tuple[Reals, bool]:
-    """In place: the transpose is the same symmetric matrix, in the order of memory that LAPACK wants."""
-    return cast("tuple[Reals, bool]", scipy.linalg.cho_factor(matrix.T, overwrite_a=True, check_finite=False))
+def _solve_singular(matrix: Reals, outputs: Reals) -> Reals:
+    """With those unknowns alone that are independent of each other; the others are zero."""
+    smallest = _SMALLEST_PIVOT * float(matrix.diagonal().max())
+    factor, order, rank, _ = _in_place(cast("Any", lapack).dpstrf, matrix, tol=smallest)
+    chosen = order[:rank] - 1
+    solution = np.zeros_like(outputs)
+    solution[chosen] = scipy.linalg.cho_solve((factor[:rank, :rank], False), outputs[chosen], check_finite=False)
+    return solution
+
+
+def _in_place(function: Callable[..., Any], matrix: Reals, **options: object) -> Any:
+    """The transpose is the same symmetric matrix, in the order of memory that LAPACK wants."""
+    return function(matrix.T, lower=False, overwrite_a=True, **options)
 
 
 def _gram_matrix(lags: Reals) -> Reals:

@@ -112,14 +112,23 @@ def _windowwise(
     windows = Framing(num_samples, window_seconds, hop_seconds, sample_rate)
     stems = SoundStems(read, num_samples)
     stems.look_through()
-    ratios = np.full((4, stems.num_stems, len(windows)), math.nan)
+    ratios, largest = np.full((4, stems.num_stems, len(windows)), math.nan), 0.0
     for number, window in enumerate(windows):
         filters = fit_filters(lag_correlations(stems, window, taps), stems.num_stems)
+        largest = max(largest, filters.largest_coefficient)
         for energies in frame_energies(stems, filters, [window], longest=window):
             if energies is not None:
                 ratios[..., number] = _sources_ratios(energies) if sources else images_ratios(energies)
     sdr, isr, sir, sar = torch.from_numpy(ratios)
-    return BSSEval(sdr=sdr, isr=isr, sir=sir, sar=sar, window_seconds=window_seconds, hop_seconds=hop_seconds)
+    return BSSEval(
+        sdr=sdr,
+        isr=isr,
+        sir=sir,
+        sar=sar,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+        largest_coefficient=largest,
+    )
 
 
 def _sources_ratios(energies: Energies) -> Float64[np.ndarray, "ratio stem"]:

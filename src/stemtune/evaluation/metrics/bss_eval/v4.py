@@ -124,7 +124,15 @@ def bss_eval_v4_streamed(
         if energies is not None:
             ratios[..., number] = images_ratios(energies)
     sdr, isr, sir, sar = torch.from_numpy(ratios)
-    return BSSEval(sdr=sdr, isr=isr, sir=sir, sar=sar, window_seconds=window_seconds, hop_seconds=hop_seconds)
+    return BSSEval(
+        sdr=sdr,
+        isr=isr,
+        sir=sir,
+        sar=sar,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+        largest_coefficient=filters.largest_coefficient,
+    )
 
 
 def images_ratios(energies: Energies) -> Float64[np.ndarray, "ratio stem"]:
