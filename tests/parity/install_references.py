@@ -26,6 +26,8 @@ REQUIREMENTS = (
     "huggingface-hub==0.26.5",
     "museval==0.4.1",
     "fast-bss-eval==0.1.4",
+    "mir-eval==0.8.2",
+    "decorator==5.3.1",
     "torchmetrics==1.9.0",
     "lightning-utilities==0.15.3",
     # what transformers imports:

@@ -88,6 +88,12 @@ def fast_bss_eval() -> Any:
         return importlib.import_module("fast_bss_eval")
 
 
+def mir_eval_separation() -> Any:
+    """mir_eval's module of separation, without the package around it."""
+    with _importing(_package("mir_eval", FOLDER / "mir_eval")):
+        return importlib.import_module("mir_eval.separation")
+
+
 def torchmetrics_audio() -> Any:
     """torchmetrics' functions of audio."""
     with _importing():
