@@ -2,19 +2,21 @@
 
 Writes two stems of noise and estimates of them, evaluates them in fresh processes, and watches the memory:
 
-    python benchmarks/evaluation_memory.py
+    python benchmarks/evaluation_memory.py [--out benchmarks/evaluation_memory_2cores_202611.md]
 
 *Private* memory is what the process has to itself; *mapped* is what the system keeps of files, such as large tracks
 that metrics want whole, and takes back when it needs the room. Linux only.
 """
 
 import argparse
+import datetime as dt
 import json
+import os
+import platform
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 MINUTES = (3, 60)
@@ -55,25 +57,36 @@ def inside(root: Path, metric: str) -> None:
 
     thread = threading.Thread(target=watch)
     thread.start()
-    begin = time.perf_counter()
     request = EvaluationRequest(metrics=(metric,), baseline=False)
     evaluate(open_system(str(root / "estimates")), open_dataset(root / "songs"), request)
-    seconds = time.perf_counter() - begin
     done.set()
     thread.join()
     mapped = peaks["RssFile"] + peaks["RssShmem"]
-    print(json.dumps({"private_bytes": peaks["RssAnon"], "mapped_bytes": mapped, "seconds": seconds}))
+    print(json.dumps({"private_bytes": peaks["RssAnon"], "mapped_bytes": mapped}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, help="a Markdown file for the table")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--metric", default="sdr_global", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.inside:
         inside(arguments.inside, arguments.metric)
         return
-    print("| metric | minutes | private, MB | mapped, MB | seconds |\n| --- | ---: | ---: | ---: | ---: |")
+    lines = [
+        "# Memory of evaluating 3 and 60 minutes",
+        "",
+        "- Command: `python benchmarks/evaluation_memory.py`",
+        f"- Hardware: {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}",
+        "- Audio: two stems and their estimates, mono, 44.1 kHz, 16 bits; each line is a process of its own",
+        f"- Date: {dt.datetime.now(dt.UTC):%Y-%m-%d}",
+        "",
+        "Private memory is the process's own; mapped is what the system keeps of files and takes back at need.",
+        "",
+        "| metric | minutes | private, MB | mapped, MB |",
+        "|---|---:|---:|---:|",
+    ]
     for minutes in MINUTES:
         with tempfile.TemporaryDirectory() as folder:
             write_songs(Path(folder), minutes=minutes)
@@ -81,7 +94,10 @@ def main() -> None:
                 command = [sys.executable, __file__, "--inside", folder, "--metric", metric]
                 found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
                 private, mapped = (found[f"{kind}_bytes"] / 1e6 for kind in ("private", "mapped"))
-                print(f"| {metric} | {minutes} | {private:.0f} | {mapped:.0f} | {found['seconds']:.1f} |", flush=True)
+                lines.append(f"| {metric} | {minutes} | {private:.0f} | {mapped:.0f} |")
+                print(lines[-1], flush=True)
+    if arguments.out:
+        arguments.out.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

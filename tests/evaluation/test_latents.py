@@ -1,5 +1,6 @@
 """Clusters get the names that fit them best; confusions are counted; silence has no clusters."""
 
+import itertools
 import sys
 
 import numpy as np
@@ -25,6 +26,19 @@ def test_stems_that_lie_apart_are_found_whatever_the_clusters_are_called():
         assert analysis.accuracy == 1.0
         assert torch.equal(analysis.confusion, 50 * torch.eye(4, dtype=torch.int64))
         assert analysis.labels == ("bass", "drums", "other", "vocals")
+
+
+def test_clusters_are_those_of_scikit_learn_and_named_as_no_other_naming_is_better():
+    cluster, metrics = pytest.importorskip("sklearn.cluster"), pytest.importorskip("sklearn.metrics")
+    items, labels = blobs(40, spread=6.0)
+    analysis = cluster_latents(items, labels, seed=3)
+    found = cluster.KMeans(4, n_init=10, random_state=3).fit_predict(items.double().numpy())
+    truth = [sorted(STEMS).index(label) for label in labels]
+    counts = metrics.confusion_matrix(truth, found)
+    named = [counts[:, list(order)] for order in itertools.permutations(range(4))]
+    best = max(named, key=np.trace)
+    np.testing.assert_array_equal(analysis.confusion.numpy(), best)
+    assert 0.3 < analysis.accuracy == np.trace(best) / 160 < 1
 
 
 def test_chance_is_about_one_in_four():

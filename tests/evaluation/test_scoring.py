@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 import torch
 
 from stemtune.data.datasets import open_dataset
@@ -156,6 +157,19 @@ def test_an_antiphase_reference_is_silent_for_bss_eval_only(tmp_path: Path):
     record = score_track(MixtureSystem(), track, EvaluationRequest(metrics=("sdr_global", "bss_eval_v4")))
     assert "Song: bss_eval_v4 is undefined, because the reference of vocals is silent throughout" in record.notes
     assert math.isfinite(record.scores[0].value)
+
+
+def test_references_without_treble_leave_filters_indeterminate_and_the_table_says_so(tmp_path: Path):
+    """As lossy codecs leave them."""
+    for number, stem in enumerate(("vocals", "drums")):
+        low = scipy.signal.lfilter(scipy.signal.firwin(255, 0.5), [1.0], noise(number, samples=2 * RATE), axis=0)
+        write(tmp_path / "songs" / "Song" / f"{stem}.wav", low + 1e-7 * noise(number + 5, samples=2 * RATE))
+        write(tmp_path / "estimates" / "Song" / f"{stem}.wav", low + 0.1 * noise(number + 8, samples=2 * RATE))
+    (track,) = open_dataset(tmp_path / "songs")
+    request = EvaluationRequest(metrics=("bss_eval_v4", "sdr_bss_eval_v4"), baseline=False)
+    record = score_track(EstimatesSystem(tmp_path / "estimates", "e"), track, request)
+    (note,) = record.notes
+    assert note.startswith("Song: bss_eval_v4 says little here: some reference hardly sounds in some band")
 
 
 def test_a_large_track_is_kept_on_the_disk_and_scores_the_same(long_songs: Path, tmp_path: Path, monkeypatch):

@@ -34,7 +34,7 @@ from stemtune.evaluation.records import EvaluationRequest, ScoreRecord, StemEner
 
 __all__ = ["HeardWithTruth", "TrackGatherer", "needs_silence"]
 
-_WILD_COEFFICIENT = 100.0  # sensible estimates have about 1
+_WILD_COEFFICIENT = 10.0  # sensible estimates have about 1
 
 _SILENCE: dict[str, Callable[..., Tensor]] = {
     "predicted_energy_at_silence": predicted_energy_at_silence,
