@@ -1,7 +1,7 @@
 """How far BSSEval is determined at all: our numbers and museval's on real songs, and museval's own on the same songs.
 
     python tests/parity/install_references.py
-    python benchmarks/metrics_agreement.py [--songs ../shared/data/musicdelta ../shared/data/eir_stems] [--seconds 12]
+    python benchmarks/metrics_agreement.py [--songs ../shared/data/eir_stems/2.Lithium ...] [--seconds 8]
 
 Where references hardly sound in some band, as lossy codecs leave them, the filters are nearly indeterminate in double
 precision. Then museval's scores of the same sounds differ when the stems are put in another order, or silence is put
@@ -30,7 +30,8 @@ from stemtune.evaluation.metrics.bss_eval import bss_eval_v4  # noqa: E402
 from tests.golden.make_museval import differences  # noqa: E402
 from tests.parity import museval  # noqa: E402
 
-CORPORA = (HERE.parents[1] / "shared/data/musicdelta", HERE.parents[1] / "shared/data/eir_stems")
+SONGS = ("musicdelta/80sRock", "eir_stems/2.Lithium", "eir_stems/5.Rubidium")
+DATA = HERE.parents[1] / "shared/data"
 STEMS = ("vocals", "drums", "bass", "other")
 RATIOS = ("ISR", "SIR", "SAR")
 
@@ -46,8 +47,8 @@ class Song:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--songs", type=Path, nargs="+", default=list(CORPORA), help="folders SONG/STEM.*")
-    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--songs", type=Path, nargs="+", default=[DATA / song for song in SONGS])
+    parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -66,7 +67,7 @@ def main() -> None:
 
 def songs(folders: list[Path], seconds: float) -> Iterator[Song]:
     """Those with two stems at least; mono ones also as they are often found, the same on two channels."""
-    for folder in (song for corpus in folders for song in sorted(corpus.iterdir()) if song.is_dir()):
+    for folder in folders:
         paths = [path for stem in STEMS for path in sorted(folder.glob(f"{stem}.*"))]
         if len(paths) < 2:
             continue
