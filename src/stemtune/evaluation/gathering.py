@@ -34,6 +34,7 @@ from stemtune.evaluation.records import EvaluationRequest, ScoreRecord, StemEner
 
 __all__ = ["HeardWithTruth", "TrackGatherer", "needs_silence"]
 
+_BLOCK_SAMPLES = 1 << 16
 _WILD_COEFFICIENT = 10.0  # sensible estimates have about 1
 
 _SILENCE: dict[str, Callable[..., Tensor]] = {
@@ -182,9 +183,9 @@ class TrackGatherer:
         """Which stem is silent where BSSEval cannot have it, in words; its channels sum to zero everywhere."""
         for what, samples in (("reference", whole.references), ("estimate", whole.estimates)):
             for stem, one in zip(self._stems, samples, strict=False):
-                if not bool(one.sum(dim=0).count_nonzero()):
+                if not _sounds(one):
                     return f"the {what} of {stem} is"
-        return "" if bool(whole.mixture.sum(dim=0).count_nonzero()) or not self._request.baseline else "the mixture is"
+        return "" if not self._request.baseline or _sounds(whole.mixture) else "the mixture is"
 
     def _add(
         self,
@@ -206,6 +207,11 @@ class TrackGatherer:
                     frames=None if frames is None else frames[index],
                 )
             )
+
+
+def _sounds(channels: Tensor) -> bool:
+    """Whether they ever sum to anything, looked at block by block to the first sound."""
+    return any(bool(block.sum(dim=0).count_nonzero()) for block in channels.split(_BLOCK_SAMPLES, dim=1))
 
 
 def _room(track: Track, num_stems: int) -> HeardWithTruth:
