@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 
 MINUTES = (3, 60)
-METRICS = ("sdr_global", "sdr_bss_eval_v4", "bss_eval_v4")
+METRICS = ("sdr_global", "si_sdr", "sdr_bss_eval_v4", "bss_eval_v4")
 SAMPLE_RATE = 44100
 
 

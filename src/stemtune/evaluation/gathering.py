@@ -125,7 +125,7 @@ class TrackGatherer:
         return [score for scores in found.values() for score in scores], notes
 
     def _score_each(self, found: dict[str, list[ScoreRecord]], measure: Measure, whole: HeardWithTruth) -> None:
-        """Stem by stem, so that no more than one is in memory in double precision."""
+        """Stem by stem."""
         function = _SILENCE[measure.name] if measure.kind == "silence" else METRICS[measure.name].function
         count = len(self._stems) if measure.kind == "silence" else self._num_sounding
         rate, values, baselines = self._track.sample_rate, list[float](), list[float]()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemtune.errors import InputError
-from stemtune.evaluation.metrics import si_sdr
+from stemtune.evaluation.metrics import sd_sdr, si_sdr, snr
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -105,3 +105,16 @@ def test_shapes_that_would_broadcast_are_refused():
     # unwrapped, since the shape checker that is on in tests would refuse it first
     with pytest.raises(InputError, match="same stems, channels and samples"):
         inspect.unwrap(si_sdr)(estimate=torch.zeros(1, 1, 4), reference=torch.zeros(1, 2, 4))
+
+
+@pytest.mark.parametrize("metric", [si_sdr, sd_sdr, snr])
+@pytest.mark.parametrize("zero_mean", [False, True])
+def test_a_track_is_looked_at_in_blocks_with_the_same_score(metric, zero_mean: bool, monkeypatch: pytest.MonkeyPatch):
+    reference, error = noise(2, 2, 1000) + 0.3, noise(2, 2, 1000, seed=1)
+    sounds = {"estimate": 0.7 * reference + 0.1 * error, "reference": reference, "zero_mean": zero_mean}
+    whole = metric(**sounds)
+    monkeypatch.setattr("stemtune.evaluation.metrics.per_channel._BLOCK_SAMPLES", 96)
+    torch.testing.assert_close(metric(**sounds), whole, rtol=0, atol=1e-10)
+    late = torch.zeros_like(reference)
+    late[..., -1] = 1.0
+    assert metric(estimate=late + 0.1 * error, reference=late, zero_mean=zero_mean).isfinite().all()

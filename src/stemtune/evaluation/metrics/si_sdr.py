@@ -32,7 +32,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from stemtune.evaluation.metrics.inputs import Samples
-from stemtune.evaluation.metrics.per_channel import mean_over_channels
+from stemtune.evaluation.metrics.per_channel import ChannelPair, mean_over_channels
 
 __all__ = ["si_sdr"]
 
@@ -64,7 +64,7 @@ def si_sdr(
     )
 
 
-def _ratio(estimate: Tensor, reference: Tensor) -> Tensor:
-    scaled = reference * (torch.dot(estimate, reference) / torch.dot(reference, reference))
-    error = estimate - scaled
-    return 10 * torch.log10(torch.dot(scaled, scaled) / torch.dot(error, error))
+def _ratio(pair: ChannelPair) -> Tensor:
+    energy = pair.energy(reference=1.0)
+    scale = pair.product() / energy
+    return 10 * torch.log10(scale.square() * energy / pair.energy(estimate=1.0, reference=-scale))

@@ -31,7 +31,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from stemtune.evaluation.metrics.inputs import Samples
-from stemtune.evaluation.metrics.per_channel import mean_over_channels
+from stemtune.evaluation.metrics.per_channel import ChannelPair, mean_over_channels
 
 __all__ = ["sd_sdr", "snr"]
 
@@ -80,13 +80,11 @@ def sd_sdr(
     )
 
 
-def _snr(estimate: Tensor, reference: Tensor) -> Tensor:
-    error = estimate - reference
-    return 10 * torch.log10(torch.dot(reference, reference) / torch.dot(error, error))
+def _snr(pair: ChannelPair) -> Tensor:
+    return 10 * torch.log10(pair.energy(reference=1.0) / pair.energy(estimate=1.0, reference=-1.0))
 
 
-def _sd_sdr(estimate: Tensor, reference: Tensor) -> Tensor:
-    scale = torch.dot(estimate, reference) / torch.dot(reference, reference)
-    error = estimate - reference
-    scaled = reference * scale
-    return 10 * torch.log10(torch.dot(scaled, scaled) / torch.dot(error, error))
+def _sd_sdr(pair: ChannelPair) -> Tensor:
+    energy = pair.energy(reference=1.0)
+    scale = pair.product() / energy
+    return 10 * torch.log10(scale.square() * energy / pair.energy(estimate=1.0, reference=-1.0))
