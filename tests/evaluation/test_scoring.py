@@ -164,7 +164,7 @@ def test_references_without_treble_leave_filters_indeterminate_and_the_table_say
     for number, stem in enumerate(("vocals", "drums")):
         low = scipy.signal.lfilter(scipy.signal.firwin(255, 0.5), [1.0], noise(number, samples=2 * RATE), axis=0)
         write(tmp_path / "songs" / "Song" / f"{stem}.wav", low + 1e-7 * noise(number + 5, samples=2 * RATE))
-        write(tmp_path / "estimates" / "Song" / f"{stem}.wav", low + 0.1 * noise(number + 8, samples=2 * RATE))
+        write(tmp_path / "estimates" / "Song" / f"{stem}.wav", low + noise(number + 8, samples=2 * RATE))
     (track,) = open_dataset(tmp_path / "songs")
     request = EvaluationRequest(metrics=("bss_eval_v4", "sdr_bss_eval_v4"), baseline=False)
     record = score_track(EstimatesSystem(tmp_path / "estimates", "e"), track, request)

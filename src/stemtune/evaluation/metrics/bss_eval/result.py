@@ -28,9 +28,9 @@ class BSSEval:
         sar: source to artefacts, what no reference explains.
         window_seconds: length of a frame.
         hop_seconds: from the beginning of one frame to that of the next.
-        largest_coefficient: of all filters; about 1 for sensible estimates. Where it is ten times as large, references
-            hardly sound in some band, as lossy codecs leave them, the filters amplify what is not there, and isr, sir
-            and sar say little.
+        largest_coefficient: of all filters; 1 to 30 for songs stored without loss. Where it is in the hundreds, some
+            reference hardly sounds in some band, as lossy codecs leave it, filters amplify what is not there, and
+            isr, sir and sar say little.
     """
 
     sdr: Float64[Tensor, "stem frame"]
