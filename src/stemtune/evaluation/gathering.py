@@ -211,7 +211,8 @@ class TrackGatherer:
 
 def _sounds(channels: Tensor) -> bool:
     """Whether they ever sum to anything, looked at block by block to the first sound."""
-    return any(bool(block.sum(dim=0).count_nonzero()) for block in channels.split(_BLOCK_SAMPLES, dim=1))
+    blocks = (channels[:, start : start + _BLOCK_SAMPLES] for start in range(0, channels.shape[1], _BLOCK_SAMPLES))
+    return any(bool(block.sum(dim=0).count_nonzero()) for block in blocks)
 
 
 def _room(track: Track, num_stems: int) -> HeardWithTruth:

@@ -115,5 +115,5 @@ def _blocks(channel: Tensor) -> Iterator[Tensor]:
     return (block.detach().to("cpu", torch.float64) for block in _pieces(channel))
 
 
-def _pieces(channel: Tensor) -> tuple[Tensor, ...]:
-    return channel.split(_BLOCK_SAMPLES)
+def _pieces(channel: Tensor) -> Iterator[Tensor]:
+    return (channel[start : start + _BLOCK_SAMPLES] for start in range(0, channel.numel(), _BLOCK_SAMPLES))
