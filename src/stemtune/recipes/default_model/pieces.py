@@ -78,13 +78,16 @@ def read_sources(root: Path) -> tuple[Source, ...]:
     return tuple(Source(**row) for row in rows)  # pyright: ignore[reportArgumentType]
 
 
-def make_pieces(pieces: Iterable[Piece], root: Path, *, num_workers: int) -> tuple[Source, ...]:
+def make_pieces(
+    pieces: Iterable[Piece], root: Path, *, num_workers: int, stems: Sequence[str] = STEMS
+) -> tuple[Source, ...]:
     """Make what is missing of a corpus.
 
     Args:
         pieces: what the corpus shall hold.
         root: its folder; created where it does not exist.
         num_workers: processes that work side by side.
+        stems: that pieces may have.
 
     Returns:
         What the corpus now holds.
@@ -95,7 +98,7 @@ def make_pieces(pieces: Iterable[Piece], root: Path, *, num_workers: int) -> tup
     if not missing:
         return tuple(source for _, source in sorted(sources.items()))
     _LOGGER.info("%d pieces to make, %d there already", len(missing), len(done))
-    for count, (piece, made) in enumerate(_results(missing, root, num_workers), start=1):
+    for count, (piece, made) in enumerate(_results(missing, root, num_workers, stems), start=1):
         sources |= {source.path: source for source in made}
         if count % _PIECES_BETWEEN_RECORDS == 0 or count == len(missing):
             _write_sources(root, sources)
@@ -112,20 +115,22 @@ def active_level(samples: Audio) -> float:
     return float(np.sqrt(loud.mean())) if loud.size else _SILENCE_POWER
 
 
-def _results(pieces: Sequence[Piece], root: Path, num_workers: int) -> Iterator[tuple[Piece, tuple[Source, ...]]]:
+def _results(
+    pieces: Sequence[Piece], root: Path, num_workers: int, stems: Sequence[str]
+) -> Iterator[tuple[Piece, tuple[Source, ...]]]:
     """Every piece with what became of it, as they are finished; one worker works in this process."""
     if num_workers == 1:
-        yield from ((piece, _make_piece(piece, root)) for piece in pieces)
+        yield from ((piece, _make_piece(piece, root, stems)) for piece in pieces)
         return
     with ProcessPoolExecutor(max_workers=num_workers) as pool:
-        futures = {pool.submit(_make_piece, piece, root): piece for piece in pieces}
+        futures = {pool.submit(_make_piece, piece, root, stems): piece for piece in pieces}
         yield from ((futures[future], future.result()) for future in as_completed(futures))
 
 
-def _make_piece(piece: Piece, root: Path) -> tuple[Source, ...]:
+def _make_piece(piece: Piece, root: Path, allowed: Sequence[str]) -> tuple[Source, ...]:
     stems = {stem: samples for stem, samples in piece.make().items() if samples.size}
-    if not set(stems) <= set(STEMS):
-        raise InputError(f"{piece.name}: expected audio of {', '.join(STEMS)}; got {', '.join(stems)}")
+    if not set(stems) <= set(allowed):
+        raise InputError(f"{piece.name}: expected audio of {', '.join(allowed)}; got {', '.join(stems)}")
     if not stems:
         _LOGGER.info("%s: nothing usable in it", piece.name)
         return ()
