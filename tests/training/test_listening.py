@@ -6,14 +6,17 @@ import pytest
 import torch
 
 from stemtune.errors import ConfigError, UsageError
+from stemtune.hub import ModelCard, load, save_model
 from stemtune.hub.listeners import load_listener
 from stemtune.models.xumx import XUMXConfig
 from stemtune.objectives.choice import WeightedObjective, WeightedSumConfig
 from stemtune.objectives.latent import ConRegConfig, DisRegConfig
 from stemtune.objectives.spectral import MagnitudeMSEConfig
+from stemtune.training.loop import fresh_network
 from stemtune.training.phase import Execution, Experiment
 from stemtune.training.run import train
-from tests.hub.listeners import save_tiny_listener
+from stemtune.transfer.initialise import Initialise
+from tests.hub.listeners import save_tiny_listener, tiny_listener_config
 from tests.training.miniature import RATE, tiny_model, tiny_phase, tiny_validation
 
 EXECUTION = Execution(device="cpu", num_workers=0, threads=1, checkpoint_every_steps=2)
@@ -73,6 +76,51 @@ def test_a_resumed_run_equals_one_that_never_stopped(songs: Path, listener: Path
     assert parts.finished
     for ours, theirs in ((parts.separator.state_dict(), once.separator.state_dict()), (parts.learned, once.learned)):
         assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+
+
+def listening(songs: Path, listener: Path | None, **changes: object) -> Experiment:
+    plain = experiment(songs, None, **changes)
+    model = plain.model.override({"listener": tiny_listener_config().model_dump(mode="json")})
+    (phase,) = plain.phases
+    start = Initialise(listener=None if listener is None else str(listener))
+    return Experiment(name="concat", seed=3, model=model, phases=(phase.model_copy(update={"initialise": start}),))
+
+
+def test_concat_hears_through_the_trained_listener_and_leaves_it_alone(
+    songs: Path, listener: Path, tmp_path: Path
+) -> None:
+    result = train(listening(songs, listener), tmp_path / "run", execution=EXECUTION, quiet=True)
+    state, weights = result.separator.state_dict(), load_listener(listener).state_dict()
+    assert all(torch.equal(state[f"ear.listener.{name}"], value) for name, value in weights.items())
+    save_model(result.separator, tmp_path / "model", ModelCard(name="concat", licence="CC0-1.0", description="A test."))
+    again, mixture = load(tmp_path / "model"), 0.1 * torch.randn(1, 1, 3 * RATE)
+    with torch.no_grad():
+        assert torch.equal(again(mixture).sources, result.separator(mixture).sources)
+        before = again(mixture).sources
+        again.ear.listener.layers[2].bias += 1.0
+        assert not torch.allclose(again(mixture).sources, before)
+
+
+def test_concat_begins_as_its_baseline(songs: Path, listener: Path) -> None:
+    plain, concat = (
+        fresh_network(made, seed=5).state_dict() for made in (experiment(songs, None), listening(songs, listener))
+    )
+    for name, value in plain.items():
+        ours = concat[name][:, : value.shape[1]] if name.endswith("squeeze.linear.weight") else concat[name]
+        assert torch.equal(ours, value), name
+    assert concat["networks.0.squeeze.linear.weight"].shape == (8, 16 + 6)
+
+
+def test_a_listener_that_does_not_fit_is_refused(songs: Path, listener: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has learnt nothing; name a trained one"):
+        train(listening(songs, None), tmp_path / "a", execution=EXECUTION, quiet=True)
+    other = save_tiny_listener(tmp_path / "other", features=5)
+    with pytest.raises(ConfigError, match="the model hears through VGGishConfig"):
+        train(listening(songs, other), tmp_path / "a", execution=EXECUTION, quiet=True)
+    (phase,) = listening(songs, listener).phases
+    deaf = experiment(songs, None).model_copy(update={"phases": (phase,)})
+    with pytest.raises(ConfigError, match="hears through no listener"):
+        train(deaf, tmp_path / "a", execution=EXECUTION, quiet=True)
 
 
 def test_short_segments_and_strangers_are_refused_before_anything_is_written(

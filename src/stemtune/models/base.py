@@ -27,6 +27,11 @@ class SeparatorConfig(Config["Separator"]):
     sample_rate: int
     channels: int
 
+    @property
+    def own_listener(self) -> "ListenerConfig | None":
+        """The listener through which the network hears the mixture once more; None, the default, if there is none."""
+        return None
+
 
 @dataclass(frozen=True)
 class StemParameters:

@@ -12,7 +12,7 @@ from stemtune.errors import ConfigError
 from stemtune.models.base import Listener, ListenerConfig
 from stemtune.models.vggish import VGGish
 
-__all__ = ["LISTENERS", "parse_listener_config"]
+__all__ = ["LISTENERS", "parse_listener_config", "parse_optional_listener_config"]
 
 LISTENERS: tuple[type[Listener], ...] = (VGGish,)
 
@@ -31,3 +31,8 @@ def parse_listener_config(data: object, *, origin: str = "") -> ListenerConfig:
         where = f"{origin}: " if origin else ""
         raise ConfigError(f"{where}unknown kind of listener {kind!r}; expected one of {', '.join(kinds)}")
     return parse(kinds[kind], cast("object", data), origin=origin)
+
+
+def parse_optional_listener_config(data: object) -> ListenerConfig | None:
+    """The same, or None for no listener."""
+    return None if data is None else parse_listener_config(data)

@@ -5,10 +5,12 @@ From the mixture's magnitudes ``|X|`` (cropped to the audible band), each stem `
     e_i = tanh(Linear(|X|)),   r_i = BLSTM(mean_j e_j),   M_i = relu(MLP(mean_j [e_j, r_j])),   Y_i = M_i X.
 
 The two means are the bridges; without them (``bridged=False``: ``r_i = BLSTM(e_i)``, ``MLP([e_i, r_i])``) this is
-Open-Unmix, one independent network per stem. Multichannel Wiener filtering may refine the ``Y_i``.
+Open-Unmix, one independent network per stem. With a ``listener`` each MLP also hears what that makes of the mixture
+(Concat, `models.listening`). Multichannel Wiener filtering may refine the ``Y_i``.
 
 References: Sawata et al., "All for One and One for All: Improving Music Separation by Bridging Networks", ICASSP
-2021, fig. 2; Stöter et al., "Open-Unmix - A Reference Implementation for Music Source Separation", JOSS 2019.
+2021, fig. 2; Stöter et al., "Open-Unmix - A Reference Implementation for Music Source Separation", JOSS 2019;
+Hung and Lerch, 2022, section 3.3.1 (Concat).
 Equal to asteroid 0.6.0 and openunmix 1.3.0 with the same weights (``tests/parity``).
 Deviations: the analysis window is no parameter. A one-channel model takes one-channel mixtures, where the references
 average the magnitudes of two. Latents are the paper's "after the BLSTM": both ``e_i`` and ``r_i``. Inputs
@@ -17,15 +19,17 @@ shorter than half a window are padded with zeros. None else known.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, cast
+from typing import Annotated, ClassVar, Literal, NamedTuple, cast
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from torch import Tensor, nn
 
-from stemtune.models.base import Separator, SeparatorConfig, StemParameters
+from stemtune.models.base import ListenerConfig, Separator, SeparatorConfig, StemParameters
+from stemtune.models.listeners import parse_optional_listener_config
+from stemtune.models.listening import MixtureFeatures
 from stemtune.nn.normalisation import NormalisedLinear
 from stemtune.nn.parallel import map_on_cores
 from stemtune.signal.block_stft import BlockSTFT
@@ -60,6 +64,9 @@ class XUMXConfig(SeparatorConfig):
     wiener_window_frames: int | None = Field(
         default=300, gt=0, description="frames that share covariances; null for all"
     )
+    listener: Annotated[SerializeAsAny[ListenerConfig] | None, BeforeValidator(parse_optional_listener_config)] = Field(
+        default=None, description="whose features of the mixture are appended before the decoder, at any time"
+    )
     chunk_seconds: float = Field(default=10.0, gt=0, description="inference slice")
 
     @model_validator(mode="after")
@@ -76,6 +83,16 @@ class XUMXConfig(SeparatorConfig):
             raise ValueError(f"stems must have distinct names, not {', '.join(self.stems)}")
         return self
 
+    @property
+    def own_listener(self) -> ListenerConfig | None:
+        """See `SeparatorConfig`."""
+        return self.listener
+
+    @property
+    def latent_width(self) -> int:
+        """Of what a stem's decoder hears, but for a listener's features."""
+        return 2 * self.hidden_size
+
     def build(self) -> "XUMX":
         """A network with fresh weights, PyTorch's default initialisation."""
         return XUMX(self)
@@ -90,7 +107,15 @@ class XUMX(Separator):
     def __init__(self, config: XUMXConfig) -> None:
         super().__init__()
         self._config = config
+        hop_seconds = config.hop_length / config.sample_rate
         self.networks = nn.ModuleList(_StemNetwork(config) for _ in config.stems)
+        self.ear = (
+            MixtureFeatures(config.listener, sample_rate=config.sample_rate, hop_seconds=hop_seconds)
+            if config.listener
+            else None
+        )
+        for network in self.networks if self.ear else ():  # last, so that all else is drawn as without a listener
+            cast("_StemNetwork", network).hear(self.latent_grid.width - config.latent_width)
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
         self.window: Tensor
 
@@ -111,8 +136,9 @@ class XUMX(Separator):
 
     @property
     def latent_grid(self) -> LatentGrid:
-        """One latent for each stem and frame of the spectrogram."""
-        return LatentGrid(2 * self.config.hidden_size, self.config.hop_length / self.sample_rate, len(self.stems))
+        """One latent for each stem and frame of the spectrogram; a listener's features, the same for all, come last."""
+        width = self.config.latent_width + (self.ear.width if self.ear else 0)
+        return LatentGrid(width, self.config.hop_length / self.sample_rate, len(self.stems))
 
     @property
     def stem_parameters(self) -> tuple[StemParameters, ...]:
@@ -128,15 +154,18 @@ class XUMX(Separator):
         """Separate mixtures of any length; see `Separator.forward`.
 
         Returns:
-            sources, masks, magnitudes, and latents ``[e_i, r_i]`` of ``2 * hidden_size`` features.
+            sources, masks, magnitudes, and latents ``[e_i, r_i]`` of ``2 * hidden_size`` features, followed by the
+            listener's if there is one.
         """
+        mixture = mixture.to(self.window.dtype)
         transform = BlockSTFT(self.window, self.config.hop_length, mixture.shape[-1])
-        padded = transform.pad(mixture.to(self.window.dtype))
+        heard = self.ear(mixture, num_frames=transform.num_frames).transpose(1, 2) if self.ear else None
+        padded = transform.pad(mixture)
         if self.training or torch.is_grad_enabled() or mixture.device.type != "cpu":
-            return self._estimate_whole(padded, transform)
-        return self._estimate_in_blocks(padded, transform)
+            return self._estimate_whole(padded, transform, heard)
+        return self._estimate_in_blocks(padded, transform, heard)
 
-    def _estimate_whole(self, padded: Tensor, transform: BlockSTFT) -> Estimate:
+    def _estimate_whole(self, padded: Tensor, transform: BlockSTFT, features_heard: Tensor | None) -> Estimate:
         """All frames at once, as in the equations; for training, and for devices with fast memory."""
         stems = [cast("_StemNetwork", network).layers(folded=False) for network in self.networks]
         spectrogram = transform.analyse(padded, first_frame=0, last_frame=transform.num_frames)
@@ -147,7 +176,10 @@ class XUMX(Separator):
 
         encoded = torch.stack([stem.encode(features) for stem in stems], dim=1)
         recurred = [stem.recur(heard) for stem, heard in zip(stems, self._bridge(encoded), strict=True)]
-        latents = torch.cat([encoded, torch.stack(recurred, dim=1)], dim=-1)
+        parts = [encoded, torch.stack(recurred, dim=1)]
+        if features_heard is not None:
+            parts.append(features_heard.unsqueeze(1).expand(-1, len(stems), -1, -1).to(encoded.dtype))
+        latents = torch.cat(parts, dim=-1)
         decoded = [stem.decode(latent) for stem, latent in zip(stems, self._bridge(latents), strict=True)]
 
         masks = rearrange(
@@ -164,7 +196,7 @@ class XUMX(Separator):
             latents=latents.transpose(-1, -2),
         )
 
-    def _estimate_in_blocks(self, padded: Tensor, transform: BlockSTFT) -> Estimate:
+    def _estimate_in_blocks(self, padded: Tensor, transform: BlockSTFT, features_heard: Tensor | None) -> Estimate:
         """The same for processors: on all cores and, but for the BLSTMs, in blocks of frames that caches hold."""
         config, num_frames = self.config, transform.num_frames
         stems = [cast("_StemNetwork", network).layers(folded=True) for network in self.networks]
@@ -175,7 +207,10 @@ class XUMX(Separator):
             for first in range(0, num_frames, step)
         ]
         sizes = (padded.shape[0], len(stems))
-        latents = padded.new_empty(*sizes, num_frames, 2 * config.hidden_size)
+        own_width = config.latent_width
+        latents = padded.new_empty(*sizes, num_frames, self.latent_grid.width)
+        if features_heard is not None:
+            latents[..., own_width:] = features_heard.unsqueeze(1)
         masks = padded.new_empty(*sizes, num_frames, config.channels, config.n_fft // 2 + 1)
         magnitudes = torch.empty_like(masks)
         rows = padded.new_zeros(*sizes, config.channels, transform.num_rows, config.hop_length)
@@ -189,7 +224,7 @@ class XUMX(Separator):
                 latents[example, index, first:last, : config.hidden_size] = stem.encode(features)
 
         def recur(index: int) -> None:
-            latents[:, index, :, config.hidden_size :] = stems[index].recur(heard[index])
+            latents[:, index, :, config.hidden_size : own_width] = stems[index].recur(heard[index])
 
         def decode(block: _Block) -> list[Tensor]:
             example, first, last = block
@@ -267,6 +302,14 @@ class _StemNetwork(nn.Module):
         )
         self.squeeze = NormalisedLinear(2 * width, width)
         self.expand = NormalisedLinear(width, config.channels * num_output_bins, output_bins=num_output_bins)
+
+    def hear(self, num_features: int) -> None:
+        """Widen the decoder by a listener's features; what was there stays, weights of the features are drawn."""
+        linear = self.squeeze.linear
+        more = torch.empty(linear.out_features, num_features)
+        nn.init.uniform_(more, -1, 1).div_((linear.in_features + num_features) ** 0.5)
+        linear.weight = nn.Parameter(torch.cat([linear.weight.detach(), more], dim=1))
+        linear.in_features += num_features
 
     def layers(self, *, folded: bool) -> "_StemLayers":
         """The layers, in evaluation mode optionally folded once for many blocks."""

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from stemtune.errors import ConfigError
 from stemtune.hub import load
 from stemtune.hub.listeners import find_listener_card, is_listener, load_listener
-from stemtune.models.base import Listener
+from stemtune.models.base import Listener, ListenerConfig, Separator
+from stemtune.models.listening import MixtureFeatures
 from stemtune.models.vqvae import VQVAE
 from stemtune.objectives.base import Teacher
 from stemtune.objectives.choice import ObjectiveConfig, WeightedSumConfig
@@ -21,7 +22,7 @@ from stemtune.objectives.latent import ConRegConfig, DisRegConfig, require_rate
 from stemtune.signal.resample import resample
 from stemtune.training.phase import Experiment
 
-__all__ = ["ListenerTeacher", "check_listeners", "find_teacher", "regularisers"]
+__all__ = ["ListenerTeacher", "check_listeners", "find_teacher", "give_listener", "regularisers"]
 
 
 class _StemEncoder:
@@ -72,6 +73,20 @@ def find_teacher(name: str, *, device: torch.device, sample_rate: int) -> Teache
     return _StemEncoder(model.eval())
 
 
+def give_listener(network: Separator, name: str) -> None:
+    """Put a trained listener's weights where the separator hears through one.
+
+    Raises:
+        ConfigError: if the separator has no listener, or one of another kind.
+    """
+    ears = [module for module in network.modules() if isinstance(module, MixtureFeatures)]
+    if not ears:
+        raise ConfigError(f"{name}: this {type(network).__name__} hears through no listener; give it one, or name none")
+    _require_alike(name, network.config.own_listener)
+    for ear in ears:
+        ear.listener.load_state_dict(load_listener(name).state_dict())
+
+
 def regularisers(objective: ObjectiveConfig) -> tuple[ConRegConfig | DisRegConfig, ...]:
     """What of an objective, or of the parts of a sum, will ask a listener."""
     parts = [part.objective for part in objective.parts] if isinstance(objective, WeightedSumConfig) else [objective]
@@ -79,13 +94,23 @@ def regularisers(objective: ObjectiveConfig) -> tuple[ConRegConfig | DisRegConfi
 
 
 def check_listeners(experiment: Experiment) -> None:
-    """Refuse listeners that cannot teach, of all phases, before the first of them begins; no weights are read.
+    """Refuse listeners that cannot teach or be heard through, before the first phase begins; no weights are read.
 
     Raises:
         UsageError: if there is no such listener.
-        ConfigError: if it hears at another rate and may not be helped, or describes longer stretches than segments are.
+        ConfigError: if it is none, or not of the kind that the model hears through; if it hears at another rate and
+            may not be helped, or describes longer stretches than segments are.
     """
+    own = experiment.model.own_listener
     for phase in experiment.phases:
+        named = phase.initialise.listener
+        if named is not None:
+            _require_alike(named, own)
+        elif own is not None and phase.initialise.source == "scratch":
+            raise ConfigError(
+                f"phase {phase.name!r}: the model hears through a listener that has learnt nothing; name a trained one "
+                "(initialise.listener)"
+            )
         for regulariser in regularisers(phase.objective):
             name = regulariser.listener
             if not is_listener(name):
@@ -100,3 +125,16 @@ def check_listeners(experiment: Experiment) -> None:
                     f"phase {phase.name!r}: segments of {phase.data.segment_seconds:g} s are shorter than the "
                     f"{shortest:g} s that the listener {name} describes at once; choose longer segments"
                 )
+
+
+def _require_alike(name: str, config: ListenerConfig | None) -> None:
+    """Refuse a listener that is not what a separator hears through.
+
+    Raises:
+        ConfigError: in that case.
+    """
+    if config is None:
+        raise ConfigError(f"{name}: the model hears through no listener (model.listener), so it cannot be given one")
+    theirs = find_listener_card(name).config
+    if theirs != config:
+        raise ConfigError(f"{name}: this listener is {theirs!r}, and the model hears through {config!r}")

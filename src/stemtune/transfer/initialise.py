@@ -38,6 +38,9 @@ class Initialise(Frozen):
         description="of one model with other stems: for each stem here the model's stem whose parameters it starts "
         "from, or null to start it fresh; None if the stems are the same",
     )
+    listener: str | None = Field(
+        default=None, description="the name or folder of the listener that a separator which has one shall hear through"
+    )
 
     def model_post_init(self, context: object) -> None:
         """Check that models are named exactly if they are asked for."""

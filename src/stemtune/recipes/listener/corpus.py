@@ -1,7 +1,7 @@
 """What our listener learns from: single instruments, voices and drums, each under its label, and nothing of doubtful
 licence.
 
-    label -> recordings in train/pools/LABEL:   real stems + rendered instruments + performed drums + synthesised voices.
+    train/pools/LABEL = real stems + rendered instruments + performed drums + synthesised voices.
 
 Melody instruments are rendered on random harmony, arpeggios, chords and bass lines, by General MIDI programs of
 FluidR3; a label is a family of programs that a listener would call by one name. What may be used of real recordings is
@@ -20,12 +20,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.effects import filtered, to_level
 from stemtune.data.rendering.harmony import Bar, arpeggio, bars_at_random, bass_line
 from stemtune.data.rendering.scores import Event, Note
-from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio, load_audio
+from stemtune.data.sound import Sound
 from stemtune.errors import StemtuneError
 from stemtune.recipes.default_model.archives import extract_scores
 from stemtune.recipes.default_model.drums import drum_pieces
@@ -36,8 +38,19 @@ from stemtune.recipes.default_model.render import render
 from stemtune.recipes.default_model.synthesis import synthesis_pieces
 from stemtune.recipes.default_model.vocals import vocal_pieces
 from stemtune.recipes.default_model.words import worded_pieces
+from stemtune.signal.resample import resample
 
-__all__ = ["INSTRUMENTS", "LABELS", "Family", "build_corpus", "main", "make_instrument", "plan_pieces"]
+__all__ = [
+    "HEARD",
+    "HEARD_RATE",
+    "INSTRUMENTS",
+    "LABELS",
+    "Family",
+    "build_corpus",
+    "main",
+    "make_instrument",
+    "plan_pieces",
+]
 
 Family = tuple[tuple[int, ...], int, int]  # General MIDI programs from 0, lowest and highest pitch of a line's bottom
 
@@ -61,6 +74,9 @@ INSTRUMENTS: Mapping[str, Family] = {
 }
 LABELS: tuple[str, ...] = ("vocals", "drums", *INSTRUMENTS)
 """Everything that is told apart; ``vocals`` is singing of any kind."""
+
+HEARD, HEARD_RATE = "heard", 16000
+"""The folder of the copies that are learnt from, and their rate in Hz."""
 
 _SECONDS = 24.0
 _PHRASED = {"alto_saxophone": "saxophone", "violins": "strings"}
@@ -125,7 +141,20 @@ def build_corpus(
     rows = read_manifest(data)
     scores = {name: extract_scores(data, out / "scores", name) for name in ("groove", "pop909")}
     pieces = plan_pieces(rows, scores, seed=seed, share=share)
-    return make_pieces(pieces, out, num_workers=num_workers, stems=LABELS)
+    sources = make_pieces(pieces, out, num_workers=num_workers, stems=LABELS)
+    for source in sources:
+        _compact(out / source.path, out / HEARD / source.stem / Path(source.path).name)
+    return sources
+
+
+def _compact(path: Path, target: Path) -> None:
+    """A copy as the listener hears it: one channel at its rate."""
+    if target.exists():
+        return
+    samples = torch.from_numpy(load_audio(path))
+    mono = (samples if samples.ndim == 1 else samples.mean(dim=1)).unsqueeze(0)
+    heard = resample(mono, source_rate=SAMPLE_RATE, target_rate=HEARD_RATE).clamp(-1, 1)
+    Sound(heard, HEARD_RATE).save(target)
 
 
 def _instrument_pieces(seed: int, *, takes: int) -> list[Piece]:
