@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from stemtune.data.excerpts import ExcerptReader
-from stemtune.data.segments import Corpus, Pool, draw_start, level_db, open_corpora, read_active, rename_stems
+from stemtune.data.segments import Corpus, Pool, draw_start, find_active, level_db, open_corpora, rename_stems
 from stemtune.data.tracks import Track
 from stemtune.errors import ConfigError
 from stemtune.types import StemSet
@@ -56,9 +56,9 @@ def test_segments_are_drawn_where_the_stem_is_heard(tmp_path: Path) -> None:
         generator = np.random.default_rng(0)
         levels = [
             level_db(
-                read_active(
+                find_active(
                     reader, song, "vocals", generator, num_samples=rate, min_level_db=-40.0, tries=tries
-                )
+                ).samples
             )
             for _ in range(60)
         ]  # fmt: skip

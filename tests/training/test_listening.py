@@ -15,6 +15,7 @@ from stemtune.objectives.spectral import MagnitudeMSEConfig
 from stemtune.training.loop import fresh_network
 from stemtune.training.phase import Execution, Experiment
 from stemtune.training.run import train
+from stemtune.training.teachers import ListenerTeacher
 from stemtune.transfer.initialise import Initialise
 from tests.hub.listeners import save_tiny_listener, tiny_listener_config
 from tests.training.miniature import RATE, tiny_model, tiny_phase, tiny_validation
@@ -76,6 +77,27 @@ def test_a_resumed_run_equals_one_that_never_stopped(songs: Path, listener: Path
     assert parts.finished
     for ours, theirs in ((parts.separator.state_dict(), once.separator.state_dict()), (parts.learned, once.learned)):
         assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+
+
+@pytest.mark.parametrize("gains", [False, True])
+def test_recordings_are_listened_to_once_where_nothing_audible_is_done_to_them(
+    songs: Path, listener: Path, tmp_path: Path, gains: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    hear = ListenerTeacher.__call__
+
+    def counting(self: ListenerTeacher, waveform: torch.Tensor) -> torch.Tensor:
+        asked.append(waveform.shape[0])
+        return hear(self, waveform)
+
+    monkeypatch.setattr(ListenerTeacher, "__call__", counting)
+    made = experiment(songs, DisRegConfig(listener=str(listener)))
+    (phase,) = made.phases
+    augmentation = {"gain": (0.5, 1.0)} if gains else {"swap_probability": 0.5}
+    phase = phase.override({"data.augmentation": phase.data.augmentation.override(augmentation).model_dump()})
+    train(made.model_copy(update={"phases": (phase,)}), tmp_path / "run", execution=EXECUTION, quiet=True)
+    assert asked == ([4] * 4 if gains else [])
+    assert len(list((tmp_path / "run" / "1-learn").glob("features/*.npy"))) == (0 if gains else 7)
 
 
 def listening(songs: Path, listener: Path | None, **changes: object) -> Experiment:

@@ -4,7 +4,8 @@ There is no sampler state: the index alone says which example it is, whichever p
 """
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
+from typing import TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -16,6 +17,8 @@ from stemtune.data.mixing import Mixer
 from stemtune.types import Batch
 
 __all__ = ["Examples", "collate", "loader"]
+
+T = TypeVar("T")
 
 
 class Examples(Dataset[Tensor]):
@@ -46,12 +49,12 @@ class _From(Sampler[int]):
         return len(self._range)
 
 
-def loader(examples: Examples, *, batch_size: int, first_index: int, num_workers: int) -> DataLoader[Tensor]:
-    """Batches of stacked sources from example ``first_index`` on, in order."""
+def loader(examples: Dataset[T], *, batch_size: int, first_index: int, num_workers: int) -> DataLoader[T]:
+    """Batches of what `Examples`, or another data set of a known length, gives, from example ``first_index`` on."""
     return DataLoader(
         examples,
         batch_size=batch_size,
-        sampler=_From(first_index, len(examples)),
+        sampler=_From(first_index, len(cast("Sized", examples))),
         num_workers=num_workers,
         prefetch_factor=4 if num_workers else None,
         worker_init_fn=_prepare_worker,

@@ -5,6 +5,8 @@
 Where a stem is silent for a while, another place in the same recording is tried.
 """
 
+from dataclasses import dataclass
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,35 +15,46 @@ from stemtune.data.chance import Chance, Purpose
 from stemtune.data.coherent import choose
 from stemtune.data.excerpts import ExcerptReader
 from stemtune.data.mixing_config import MixingConfig
-from stemtune.data.segments import Pool, level_db, read_active
+from stemtune.data.provenance import Place
+from stemtune.data.segments import Pool, find_active, level_db
 from stemtune.data.stock import Stock
 
-__all__ = ["draw_sources"]
+__all__ = ["Stranger", "draw_sources"]
 
 
-def draw_sources(
-    config: MixingConfig, stock: Stock, reader: ExcerptReader, chance: Chance
-) -> list[Float[Tensor, "channel time"] | None]:
+@dataclass(frozen=True)
+class Stranger:
+    """One source, and where it comes from."""
+
+    samples: Float[Tensor, "channel time"]
+    place: Place
+
+
+def draw_sources(config: MixingConfig, stock: Stock, reader: ExcerptReader, chance: Chance) -> list[Stranger | None]:
     """One source for each place on the stem axis; None where there is none."""
     more = chance.side(Purpose.AUGMENT)
-    sources: list[Tensor | None] = []
+    sources: list[Stranger | None] = []
     for place in _places(config, stock, chance):
         if place is None:
             sources.append(None)
             continue
         stem, pool = place
         augmentation = augment.draw(config.augmentation, chance.main, more=more)
-        samples = read_active(
+        track = pool.draw(chance.main)
+        found = find_active(
             reader,
-            pool.draw(chance.main),
+            track,
             stem,
             chance.main,
             num_samples=augment.num_source_samples(augmentation, config.num_samples, sample_rate=config.sample_rate),
             min_level_db=config.min_level_db,
             tries=config.tries,
         )
-        source = augment.apply(augmentation, samples, num_samples=config.num_samples, sample_rate=config.sample_rate)
-        sources.append(_levelled(config, source, float(chance.main.random())))
+        source = augment.apply(
+            augmentation, found.samples, num_samples=config.num_samples, sample_rate=config.sample_rate
+        )
+        levelled = _levelled(config, source, float(chance.main.random()))
+        sources.append(Stranger(levelled, Place(track.stems[stem], found.start_seconds)))
     return sources
 
 

@@ -22,6 +22,7 @@ Deviations:
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -34,12 +35,21 @@ from stemtune.data.coherent import draw_excerpt, read_part
 from stemtune.data.excerpts import ExcerptReader
 from stemtune.data.incoherent import draw_sources
 from stemtune.data.mixing_config import Loudness, MixingConfig
+from stemtune.data.provenance import Place
 from stemtune.data.segments import open_corpora
 from stemtune.data.stock import anonymous_stock, check_lengths, check_sounds, named_stock
 from stemtune.errors import InputError
 from stemtune.signal.loudness import SILENCE_LUFS, integrated_loudness
 
-__all__ = ["Loudness", "Mixer", "MixingConfig"]
+__all__ = ["Drawn", "Loudness", "Mixer", "MixingConfig"]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An example: its sources, and where each of them comes from; None for silence."""
+
+    sources: Float[Tensor, "stem channel time"]
+    places: tuple[Place | None, ...]
 
 
 class Mixer:
@@ -76,20 +86,27 @@ class Mixer:
 
     def example(self, *, seed: int, step: int, position: int) -> Float[Tensor, "stem channel time"]:
         """The sources of one example; their sum is its mixture."""
+        return self.draw(seed=seed, step=step, position=position).sources
+
+    def draw(self, *, seed: int, step: int, position: int) -> Drawn:
+        """The same, with where the sources come from."""
         config = self.config
         chance = Chance(seed, step, position)
         is_mono, is_coherent = self._kind(chance)
         sources = torch.empty(len(config.stem_names), config.channels, config.num_samples)
+        places: list[Place | None] = [None] * len(sources)
         if not is_coherent:
-            self._fill_incoherent(sources, chance)
+            self._fill_incoherent(sources, places, chance)
         elif config.remix_group == 1:
-            self._fill_coherent(sources, range(len(sources)), chance)
+            self._fill_coherent(sources, places, range(len(sources)), chance)
         else:
             for slot in range(len(sources)):
                 partner = Chance(seed, step, self._partner(seed, step, position, slot))
                 self._kind(partner)
-                self._fill_coherent(sources, (slot,), partner)
-        return sources.mean(dim=1, keepdim=True).expand_as(sources).contiguous() if is_mono else sources
+                self._fill_coherent(sources, places, (slot,), partner)
+        if is_mono:
+            sources = sources.mean(dim=1, keepdim=True).expand_as(sources).contiguous()
+        return Drawn(sources, tuple(places))
 
     def _kind(self, chance: Chance) -> tuple[bool, bool]:
         """Whether an example is mono, and whether it is coherent: what is drawn first."""
@@ -104,7 +121,13 @@ class Mixer:
         order = Chance(seed, step, first).side(Purpose.REMIX, slot).permutation(len(members))
         return members[int(order[members.index(position)])]
 
-    def _fill_coherent(self, sources: Float[Tensor, "stem channel time"], slots: Sequence[int], chance: Chance) -> None:
+    def _fill_coherent(
+        self,
+        sources: Float[Tensor, "stem channel time"],
+        places: list[Place | None],
+        slots: Sequence[int],
+        chance: Chance,
+    ) -> None:
         if self._stock.songs is None:
             raise ValueError("a coherent example was asked for, and there are no songs")
         excerpt = draw_excerpt(self.config, self._stock.songs, self._reader, chance)
@@ -113,17 +136,22 @@ class Mixer:
             if part is None:
                 source.zero_()
                 continue
+            start = excerpt.start_seconds + part.augmentation.shift_seconds
+            places[slot] = Place(excerpt.track.stems[part.stem], start)
             made = read_part(self.config, self._reader, excerpt, part, out=source)
             made = self._at_loudness(made, chance, slot)
             if made is not source:
                 source.copy_(made)
 
-    def _fill_incoherent(self, sources: Float[Tensor, "stem channel time"], chance: Chance) -> None:
+    def _fill_incoherent(
+        self, sources: Float[Tensor, "stem channel time"], places: list[Place | None], chance: Chance
+    ) -> None:
         for slot, made in enumerate(draw_sources(self.config, self._stock, self._reader, chance)):
             if made is None:
                 sources[slot].zero_()
             else:
-                sources[slot].copy_(self._at_loudness(made, chance, slot))
+                places[slot] = made.place
+                sources[slot].copy_(self._at_loudness(made.samples, chance, slot))
 
     def _at_loudness(
         self, source: Float[Tensor, "channel time"], chance: Chance, slot: int

@@ -25,7 +25,7 @@ from stemtune.data.tracks import Track
 from stemtune.errors import ConfigError, InputError
 from stemtune.types import StemSet
 
-__all__ = ["Corpus", "Pool", "draw_start", "level_db", "open_corpora", "read_active", "rename_stems"]
+__all__ = ["Active", "Corpus", "Pool", "draw_start", "find_active", "level_db", "open_corpora", "rename_stems"]
 
 
 class Corpus(Frozen):
@@ -137,7 +137,15 @@ def _joined(names: set[str | None]) -> str | None:
     return None if None in names else "+".join(sorted(name for name in names if name))
 
 
-def read_active(
+@dataclass(frozen=True)
+class Active:
+    """A segment of a stem, and where in its recording it begins."""
+
+    samples: Float[Tensor, "channel time"]
+    start_seconds: float
+
+
+def find_active(
     reader: ExcerptReader,
     track: Track,
     stem: str,
@@ -146,15 +154,15 @@ def read_active(
     num_samples: int,
     min_level_db: float,
     tries: int,
-) -> Float[Tensor, "channel time"]:
+) -> Active:
     """A random segment of one stem, the loudest of up to ``tries`` draws if all stay below ``min_level_db``."""
-    best: tuple[float, Tensor] | None = None
+    best: tuple[float, Active] | None = None
     for _ in range(tries):
         start = draw_start(track, generator, duration_seconds=num_samples / reader.sample_rate)
         samples = reader.read(track.stems[stem], start_seconds=start, num_samples=num_samples)
         level = level_db(samples)
         if best is None or level > best[0]:
-            best = (level, samples)
+            best = (level, Active(samples, start))
         if level >= min_level_db:
             break
     if best is None:

@@ -22,8 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from stemtune.config import fingerprint
-from stemtune.data.collate import Examples, collate, loader
-from stemtune.data.mixing import Mixer
+from stemtune.data.collate import loader
 from stemtune.data.tracks import Track
 from stemtune.errors import ConfigError, StemtuneError
 from stemtune.hub import load
@@ -33,6 +32,7 @@ from stemtune.objectives.base import Objective, fitted, learned, taught
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
 from stemtune.training.clipping import AutoClip
+from stemtune.training.hearing import Item, batch_of, examples_of
 from stemtune.training.log import RunLog
 from stemtune.training.phase import Execution, Experiment, Phase
 from stemtune.training.remixing import MinedExcerpts, RemixStep, split_by_prefix, with_prefix
@@ -133,7 +133,7 @@ class PhaseRun:
         held_out = open_validation(phase.validation, stems=self.network.stems) if phase.validation else ()
         forward = cast("nn.Module", self.accelerator.prepare(self.network))
         optimiser = cast("torch.optim.Optimizer", self.accelerator.prepare(self._optimiser))
-        batches = iter(cast("DataLoader[Tensor]", self.accelerator.prepare(self._loader())))
+        batches = iter(cast("DataLoader[Item]", self.accelerator.prepare(self._loader(quiet=quiet))))
         with RunLog(self.folder, phase=phase.name, steps=phase.steps, first_step=self.state.step, quiet=quiet) as log:
             while self.state.step < phase.steps:
                 self._step(forward, optimiser, batches, log)
@@ -207,20 +207,17 @@ class PhaseRun:
         excerpts = MinedExcerpts(phase.remixing, phase.data, batch_size=phase.batch_size, decoded=cache)
         return RemixStep(phase.remixing, excerpts, self._parameters, betas=phase.optimiser.betas, seed=self._seed)
 
-    def _loader(self) -> DataLoader[Tensor]:
-        per_step = self.phase.batch_size * self.phase.accumulate_steps
-        mixer = Mixer(self.phase.data, decoded=self.execution.cache)
-        examples = Examples(mixer, seed=self._seed, per_step=per_step, steps=self.phase.steps)
+    def _loader(self, *, quiet: bool) -> DataLoader[Item]:
+        folder = self.execution.features or self.folder / "features"
+        examples = examples_of(self.phase, seed=self._seed, decoded=self.execution.cache, folder=folder, quiet=quiet)
         return loader(
             examples,
             batch_size=self.phase.batch_size,
-            first_index=self.state.step * per_step,
+            first_index=self.state.step * self.phase.batch_size * self.phase.accumulate_steps,
             num_workers=self.execution.num_workers,
         )
 
-    def _step(
-        self, forward: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterator[Tensor], log: RunLog
-    ) -> None:
+    def _step(self, forward: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterator[Item], log: RunLog) -> None:
         """One step of the optimiser, over ``accumulate_steps`` batches."""
         started = time.monotonic()
         phase = self.phase
@@ -232,7 +229,7 @@ class PhaseRun:
         optimiser.zero_grad()
         loss, parts = 0.0, dict[str, float]()
         for part in range(phase.accumulate_steps):
-            batch = collate(next_batch(batches), stems=phase.data.stem_names, sample_rate=phase.data.sample_rate)
+            batch = batch_of(next_batch(batches), phase)
             torch.manual_seed(mix_seed(self._seed, self.state.step, part))  # after loading, which may draw as well
             answer = self._forward(forward, batch.mixture)
             pull = self._objective(answer, batch.only(self.network.stems))
@@ -327,7 +324,7 @@ class PhaseRun:
         self.state = self.state.model_copy(update=changes)
 
 
-def next_batch(batches: Iterator[Tensor]) -> Tensor:
+def next_batch(batches: Iterator[Item]) -> Item:
     """The next batch; an error of ours in a worker process comes out as itself, without the worker's traceback."""
     try:
         return next(batches)

@@ -98,6 +98,9 @@ class Execution(Frozen):
     max_minutes: float | None = Field(default=None, gt=0, description="stop (resumably) after so long")
     check_data: bool = Field(default=True, description="whether to decode all data once before the first step")
     cache: Path | None = Field(default=None, description="folder for decoded copies of compressed audio files")
+    features: Path | None = Field(
+        default=None, description="folder for what listeners hear in recordings; None for one of the phase"
+    )
 
 
 def check(experiment: Experiment) -> None:

@@ -149,7 +149,8 @@ def _run_cell(
     examination = cell.examination() if cell.examination else None
     observer = _observer(cell, examination, result_folder) if examination else None
     _listen_once(cell, places, execution, quiet=quiet)
-    unheard = execution.model_copy(update={"check_data": False})
+    features = execution.features or places.work / "features"
+    unheard = execution.model_copy(update={"check_data": False, "features": features})
     result = train(cell.experiment, folder, execution=unheard, quiet=quiet, observer=observer)
     spent = _add_minutes(folder, (time.monotonic() - started) / 60)
     if not result.finished:
