@@ -16,6 +16,7 @@ from stemtune.config import Config, Frozen
 from stemtune.objectives.base import FindTeacher, Objective, fitted, learned, taught
 from stemtune.objectives.clustering import ClusteringConfig
 from stemtune.objectives.latent import ConRegConfig, DisRegConfig
+from stemtune.objectives.multi_domain import MultiDomainConfig
 from stemtune.objectives.quantisation import AutoEncodingConfig, LatentMatchConfig
 from stemtune.objectives.spectral import MagnitudeL1Config, MagnitudeMSEConfig
 from stemtune.objectives.waveform import NegativeSNRConfig, WaveformL1Config
@@ -32,6 +33,7 @@ SingleObjectiveConfig = Annotated[
     | LatentMatchConfig
     | MagnitudeL1Config
     | MagnitudeMSEConfig
+    | MultiDomainConfig
     | NegativeSNRConfig
     | WaveformL1Config
     | WaveformMSEConfig,
