@@ -150,6 +150,16 @@ class XUMX(Separator):
         """See `Separator`: the decoders behind the second bridge."""
         return ("networks.*.squeeze.*", "networks.*.expand.*")
 
+    @torch.no_grad()
+    def take_statistics(self, mean: Float[Tensor, " frequency"], deviation: Float[Tensor, " frequency"]) -> None:
+        """Begin with an input of mean zero and deviation one: of magnitudes of mono mixtures, all frequencies."""
+        bins = self.config.num_bins
+        for network in self.networks:
+            encoder = cast("_StemNetwork", network).encoder
+            if encoder.input_mean is not None and encoder.input_scale is not None:
+                encoder.input_mean.copy_(-mean[:bins])
+                encoder.input_scale.copy_(1 / deviation[:bins])
+
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """Separate mixtures of any length; see `Separator.forward`.
 

@@ -37,6 +37,7 @@ from stemtune.training.log import RunLog
 from stemtune.training.phase import Execution, Experiment, Phase
 from stemtune.training.remixing import MinedExcerpts, RemixStep, split_by_prefix, with_prefix
 from stemtune.training.schedule import Schedule, factor
+from stemtune.training.statistics import take_statistics
 from stemtune.training.teachers import find_teacher, give_listener
 from stemtune.training.validate import open_validation, validate
 from stemtune.transfer.heads import move_stems
@@ -179,6 +180,8 @@ class PhaseRun:
             take_over(self.network, starting_weights(start, self.network), fresh=start.fresh)
         if not restored and start.listener is not None:
             give_listener(self.network, start.listener)
+        if not restored and start.input_statistics:
+            take_statistics(self.network, self.phase.data)
         attach_adapters(self.network, self.phase.trainable, seed=self._seed)
         if restored:
             self.network.load_state_dict(restored.network)

@@ -42,6 +42,10 @@ class Initialise(Frozen):
         default=None, description="the name or folder of the listener that a separator which has one shall hear through"
     )
 
+    input_statistics: bool = Field(
+        default=False, description="shift and scale a network's input by mean and deviation of the phase's mixtures"
+    )
+
     def model_post_init(self, context: object) -> None:
         """Check that models are named exactly if they are asked for."""
         del context
