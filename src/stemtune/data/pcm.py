@@ -18,7 +18,7 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,11 +30,35 @@ from stemtune.data.audio_info import AudioInfo
 from stemtune.errors import InputError
 from stemtune.signal.level import all_finite
 
-__all__ = ["PcmFile", "locate_samples", "read_samples"]
+__all__ = [
+    "PCM_KINDS",
+    "ForwardBytes",
+    "PcmFile",
+    "WavStart",
+    "locate_samples",
+    "read_samples",
+    "samples_to_float",
+    "walk_to_samples",
+]
 
-_KINDS = {(1, 16): "<i2", (1, 24): "<i3", (1, 32): "<i4", (3, 32): "<f4"}
+PCM_KINDS = {(1, 16): "<i2", (1, 24): "<i3", (1, 32): "<i4", (3, 32): "<f4"}
+"""How samples are written, by the format code of a WAV file and its bits."""
+
 _EXTENSIBLE = 0xFFFE
 _MAX_CHUNKS = 100
+
+
+@runtime_checkable
+class ForwardBytes(Protocol):
+    """A file, as far as it is read forwards."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes; fewer only at the end."""
+        ...
+
+    def seek(self, offset: int, whence: int, /) -> object:
+        """Skip ``offset`` bytes from here."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,6 +89,24 @@ class PcmFile:
         return int(self.kind[-1])
 
 
+@dataclass(frozen=True)
+class WavStart:
+    """What a WAV file says before its first sample.
+
+    Attributes:
+        kind: as of `PcmFile`.
+        sample_rate: in Hz.
+        num_channels: of the file.
+        data_bytes: how many bytes of samples it promises; RF64 files, and many that were written into a pipe, promise
+            2^32 - 1.
+    """
+
+    kind: str
+    sample_rate: int
+    num_channels: int
+    data_bytes: int
+
+
 def locate_samples(info: AudioInfo) -> PcmFile | None:
     """Find the samples of a file that was opened (and so checked) before; None if it is not plain PCM.
 
@@ -75,24 +117,24 @@ def locate_samples(info: AudioInfo) -> PcmFile | None:
         return None
     try:
         with info.path.open("rb") as file:
-            found = _walk(file)
-            status = os.fstat(file.fileno())
+            found = walk_to_samples(file)
+            offset, status = file.tell(), os.fstat(file.fileno())
     except (OSError, struct.error):
         return None
     if found is None:
         return None
-    kind, sample_rate, num_channels, offset = found
     located = PcmFile(
         path=info.path,
         offset=offset,
-        kind=kind,
-        sample_rate=sample_rate,
-        num_channels=num_channels,
+        kind=found.kind,
+        sample_rate=found.sample_rate,
+        num_channels=found.num_channels,
         num_samples=info.num_samples,
         state=(status.st_size, status.st_mtime_ns),
     )
-    end = offset + info.num_samples * num_channels * located.bytes_per_sample
-    agrees = (sample_rate, num_channels) == (info.sample_rate, info.num_channels) and end <= status.st_size
+    end = offset + info.num_samples * found.num_channels * located.bytes_per_sample
+    agrees = (found.sample_rate, found.num_channels) == (info.sample_rate, info.num_channels)
+    agrees = agrees and end <= status.st_size
     return located if agrees else None
 
 
@@ -118,7 +160,7 @@ def read_samples(
     if raw is None:
         return None
     samples = torch.empty(pcm.num_channels, num_samples) if out is None else out
-    _to_float(raw, pcm, samples.numpy())
+    samples_to_float(raw, samples.numpy(), kind=pcm.kind)
     return samples if pcm.kind != "<f4" or all_finite(samples) else None
 
 
@@ -142,29 +184,36 @@ def _read_bytes(pcm: PcmFile, start: int, num_samples: int) -> NDArray[np.uint8]
     return raw
 
 
-def _to_float(raw: NDArray[np.uint8], pcm: PcmFile, samples: NDArray[np.float32]) -> None:
+def samples_to_float(raw: NDArray[np.uint8], samples: NDArray[np.float32], *, kind: str) -> None:
     """Fill ``channel time``, one channel after the other: NumPy does that much faster than a transposition."""
-    if pcm.kind == "<i2" and pcm.num_channels == 2:  # by far the most common: both in one 32-bit number, left below
+    num_channels = len(samples)
+    if kind == "<i2" and num_channels == 2:  # by far the most common: both in one 32-bit number, left below
         frames = raw.view("<i4")
         samples[0] = np.left_shift(frames, 16)
         samples[1] = np.right_shift(frames, 16)
         samples[0] *= np.float32(2.0**-31)
         samples[1] *= np.float32(2.0**-15)
         return
-    if pcm.kind == "<i3":
+    if kind == "<i3":
         wide = np.zeros((len(raw) // 3, 4), dtype=np.uint8)
         wide[:, 1:] = raw.reshape(-1, 3)
-        interleaved = wide.view("<i4").reshape(-1, pcm.num_channels)
+        interleaved = wide.view("<i4").reshape(-1, num_channels)
     else:
-        interleaved = raw.view(pcm.kind).reshape(-1, pcm.num_channels)
+        interleaved = raw.view(kind).reshape(-1, num_channels)
     for channel, row in enumerate(samples):
         row[:] = interleaved[:, channel]
-    if pcm.kind != "<f4":
-        samples *= np.float32(2.0**-15 if pcm.kind == "<i2" else 2.0**-31)
+    if kind != "<f4":
+        samples *= np.float32(2.0**-15 if kind == "<i2" else 2.0**-31)
 
 
-def _walk(file: BinaryIO) -> tuple[str, int, int, int] | None:
-    """Kind, rate, number of channels and the place of the data chunk's content, in a RIFF or RF64 file."""
+def walk_to_samples(file: ForwardBytes) -> WavStart | None:
+    """Read a RIFF or RF64 file up to its first sample; None if it is not plain PCM.
+
+    Only forwards, so that whatever can be read and skipped will do.
+
+    Raises:
+        struct.error: if it ends before.
+    """
     head = file.read(12)
     if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
         return None
@@ -172,7 +221,7 @@ def _walk(file: BinaryIO) -> tuple[str, int, int, int] | None:
     for _ in range(_MAX_CHUNKS):
         name, size = struct.unpack("<4sI", file.read(8))
         if name == b"data":
-            return (*found, file.tell()) if found else None
+            return WavStart(*found, data_bytes=size) if found else None
         if name == b"fmt ":
             found = _parse_format(file.read(size))
             if found is None:
@@ -189,7 +238,7 @@ def _parse_format(body: bytes) -> tuple[str, int, int] | None:
         valid_bits, _, code = struct.unpack_from("<HIH", body, 18)
         if valid_bits != bits:
             return None
-    kind = _KINDS.get((code, bits))
+    kind = PCM_KINDS.get((code, bits))
     if kind is None or num_channels < 1 or frame_bytes != num_channels * bits // 8:
         return None
     return kind, sample_rate, num_channels

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from stemtune.data.encoding import Encoder, SampleFormat
 
-__all__ = ["WavFile", "wav_header"]
+__all__ = ["WavFile", "endless_wav_header", "interleave", "wav_header"]
 
 RIFF_MAX_BYTES = 0xFFFFFFFF
+_ENDLESS = b"\xff\xff\xff\xff"
 _BYTES: dict[SampleFormat, int] = {"int16": 2, "int24": 3, "int32": 4, "float32": 4}
 _SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
@@ -68,6 +69,22 @@ def wav_header(*, num_samples: int, num_channels: int, sample_rate: int, sample_
     return start + chunks + struct.pack("<4sI", b"data", 0xFFFFFFFF)
 
 
+def endless_wav_header(*, num_channels: int, sample_rate: int, sample_format: SampleFormat) -> bytes:
+    """As `wav_header`, for a pipe in which nothing can be mended later: all sizes are the largest that there are."""
+    header = wav_header(num_samples=0, num_channels=num_channels, sample_rate=sample_rate, sample_format=sample_format)
+    return header[:4] + _ENDLESS + header[8:-4] + _ENDLESS
+
+
+def interleave(samples: Tensor, sample_format: SampleFormat) -> memoryview:
+    """``channel time``, float32 or integers in units of the last bit, as the bytes of a WAV file."""
+    interleaved = samples.numpy().T
+    if sample_format == "int24":
+        narrow = np.ascontiguousarray(interleaved, dtype="<i4").view(np.uint8).reshape(-1, 4)[:, :3]
+    else:
+        narrow = interleaved.astype({"int16": "<i2", "int32": "<i4", "float32": "<f4"}[sample_format])
+    return np.ascontiguousarray(narrow).data
+
+
 class WavFile(Encoder):
     """A WAV file that is being written."""
 
@@ -81,12 +98,7 @@ class WavFile(Encoder):
 
     def write(self, samples: Tensor) -> None:
         """Append samples (see `Encoder`)."""
-        interleaved = samples.numpy().T
-        if self._sample_format == "int24":
-            narrow = np.ascontiguousarray(interleaved, dtype="<i4").view(np.uint8).reshape(-1, 4)[:, :3]
-        else:
-            narrow = interleaved.astype({"int16": "<i2", "int32": "<i4", "float32": "<f4"}[self._sample_format])
-        self._file.write(np.ascontiguousarray(narrow).data)
+        self._file.write(interleave(samples, self._sample_format))
         self._num_samples += samples.shape[1]
 
     def finish(self) -> None:
