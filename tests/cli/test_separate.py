@@ -78,7 +78,7 @@ def test_formats_and_names(stemtune, flags, expected, subtype):
 def test_all_other_flags(stemtune):
     make_song("song.wav")
     flags = "--segment 0.4 --overlap 0.5 --shifts 2 --precision bfloat16 --no-mixture-consistency --clip-mode clamp"
-    outcome = stemtune("separate", "song.wav", "-n", "kazoo", "-d", "cpu", "-j", 2, "--stream", 0, *flags.split())
+    outcome = stemtune("separate", "song.wav", "-n", "kazoo", "-d", "cpu", "-j", 2, "--audio-stream", 0, *flags.split())
     assert (outcome.code, outcome.err) == (0, "")
 
 

@@ -24,11 +24,13 @@ SEPARATE_EXAMPLES = (
     "`stemtune separate song.mp3 --two-stems vocals --flac` — vocals.flac and no_vocals.flac\n\n"
     "`stemtune separate album/ more/*.m4a -o stems/ -j 2` — whole folders; run it again to do only what is missing\n\n"
     "`stemtune separate song.wav --filename '{track} - {stem}.{ext}' --float32`\n\n"
-    "`stemtune separate mix.stem.mp4 --stream 0` — the mixture of a file with several audio streams\n\n"
+    "`stemtune separate mix.stem.mp4 --audio-stream 0` — the mixture of a file with several audio streams\n\n"
+    "`arecord -f cd -t wav | stemtune separate --stream - -o - --stem vocals | aplay` — live, with a stated latency\n\n"
     "`stemtune separate album/ --dry-run` — what it would do, how long it would take, how much disk it needs"
 )
 
 TERMINATED = 143
+_MAX_BLOCK_SECONDS = 60.0
 
 
 def separate(
@@ -78,7 +80,21 @@ def separate(
     precision: Annotated[
         Literal["float32", "bfloat16"], typer.Option("--precision", help="bfloat16 is faster and less exact.")
     ] = "float32",
-    stream: Annotated[int, typer.Option("--stream", min=0, help="Which of a file's audio streams.")] = 0,
+    audio_stream: Annotated[int, typer.Option("--audio-stream", min=0, help="Which of a file's audio streams.")] = 0,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Live, block by block: TRACKS is - or a device; -o - writes to standard output."),
+    ] = False,
+    raw: Annotated[
+        str | None,
+        typer.Option(
+            "--raw", metavar="FORMAT:RATE:CHANNELS", help="Of a stream without a WAV header, such as int16:44100:2."
+        ),
+    ] = None,
+    block: Annotated[
+        float | None, typer.Option("--block", help="Seconds of a stream that are heard at a time; less lags less.")
+    ] = None,
+    stem: Annotated[str | None, typer.Option("--stem", help="Of a stream, only this stem.")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Separate again what is done, and replace files of others.")
     ] = False,
@@ -100,6 +116,11 @@ def separate(
         return list_all(as_json=False)
     if not tracks:
         raise UsageError("no tracks; name audio files or folders, such as: stemtune separate song.mp3")
+    live_only = {"--raw": raw, "--block": block, "--stem": stem}
+    if not stream and (given := [flag for flag, value in live_only.items() if value is not None]):
+        raise UsageError(f"{given[0]} is for --stream")
+    if block is not None and not 0 < block <= _MAX_BLOCK_SECONDS:
+        raise UsageError(f"--block {block:g}: expected seconds, more than 0 and at most {_MAX_BLOCK_SECONDS:g}")
     from stemtune.config import parse
     from stemtune.hub import find_card, load
     from stemtune.separation.batch import BatchRequest, plan_batch
@@ -119,6 +140,24 @@ def separate(
     encoding = _encoding(audio_format, flac=flac, mp3=mp3, int24=int24, float32=float32, mp3_bitrate=mp3_bitrate)
     with _terminable():
         separator = load(name).to(choose_device(device))
+        if stream:
+            from stemtune.cli.separate_live import separate_stream_of
+
+            separate_stream_of(
+                separator,
+                tracks,
+                out=out,
+                model=find_card(name).name,
+                pattern=filename,
+                encoding=encoding,
+                separation=options,
+                raw=raw,
+                block_seconds=block,
+                two_stems=two_stems,
+                stem=stem,
+                quiet=progress == "none",
+            )
+            return None
         request = BatchRequest(
             folder=out / find_card(name).name,
             pattern=filename,
@@ -126,7 +165,7 @@ def separate(
             encoding=encoding,
             clip_mode=clip_mode,
             two_stems=two_stems,
-            stream=stream,
+            stream=audio_stream,
             options=options,
             overwrite=overwrite,
         )

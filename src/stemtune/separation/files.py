@@ -26,7 +26,7 @@ from stemtune.separation.stream import Progress, SeparatedBlock, separate_stream
 from stemtune.separation.writing import ClipMode, open_stem_sink
 from stemtune.types import StemSet
 
-__all__ = ["FileResult", "name_outputs", "output_stems", "separate_file"]
+__all__ = ["FileResult", "against_the_rest", "name_outputs", "output_stems", "separate_file"]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def separate_file(
         num_samples = 0
         with closing(separated), sink as files:
             for block in separated:
-                chosen = block if two_stems is None else _against_the_rest(block, separator.stems.index(two_stems))
+                chosen = block if two_stems is None else against_the_rest(block, separator.stems.index(two_stems))
                 files.write(chosen.stems, chosen.mixture)
                 num_samples += chosen.mixture.shape[1]
             gain = files.finish()
@@ -166,7 +166,7 @@ def name_outputs(
     return StemSet({stem: folder / name for stem, name in names.items()})
 
 
-def _against_the_rest(block: SeparatedBlock, stem: int) -> SeparatedBlock:
+def against_the_rest(block: SeparatedBlock, stem: int) -> SeparatedBlock:
     """One stem, and the mixture without it."""
     chosen = block.stems[stem]
     return SeparatedBlock(block.mixture, torch.stack((chosen, block.mixture - chosen)))

@@ -26,7 +26,7 @@ from stemtune.separation.network import (
     worker_threads,
 )
 from stemtune.separation.options import SeparationOptions
-from stemtune.separation.streamed import separate_streamed
+from stemtune.separation.streamed import STREAM_BLOCK_SAMPLES, separate_streamed
 from stemtune.signal.blocks import SampleQueue, delayed, reblock
 from stemtune.signal.level import all_finite
 from stemtune.signal.masking import mixture_consistency
@@ -129,24 +129,42 @@ def separate_stream(
     num_channels: int,
     options: SeparationOptions | None = None,
     on_progress: Progress | None = None,
+    live_block_samples: int | None = None,
 ) -> Generator[SeparatedBlock, None, None]:
-    """As `separate_blocks`, with each piece of the mixture beside its stems."""
+    """As `separate_blocks`, with each piece of the mixture beside its stems.
+
+    Args:
+        separator: see `separate_blocks`, as for all but one.
+        blocks: of the mixture.
+        sample_rate: in Hz.
+        num_channels: of the mixture.
+        options: how to separate.
+        on_progress: is told how many samples are finished.
+        live_block_samples: hear the mixture in blocks of so many samples at the network's rate, and hand out what is
+            certain after each of them, at the price of fewer cores that are busy at once; None to hand out what is
+            quickest to compute.
+    """
     options = options or SeparationOptions()
     require_evaluation_mode(separator)
     mixture = SampleQueue()  # what has come in and whose stems have not come out
     workers = options.threads or available_cores()
     consistent = options.mixture_consistency and separator.complete and len(separator.stems) > 1
     finished = reported = 0
+    heard_at_once = sample_rate
+    if live_block_samples is not None:
+        heard_at_once = max(1, live_block_samples * sample_rate // separator.sample_rate)
 
     def incoming() -> Iterator[Tensor]:
-        for block in reblock(_checked(blocks, num_channels), sample_rate):
+        for block in reblock(_checked(blocks, num_channels), heard_at_once):
             mixture.push(block)
             yield block
 
     with worker_threads(workers) as pool:
         at_model_rate = resample_blocks(incoming(), source_rate=sample_rate, target_rate=separator.sample_rate)
-        separated = _shifted_and_averaged(separator, at_model_rate, num_channels, options, pool, workers)
-        flat = reblock((stems.flatten(0, 1) for stems in separated), _BLOCK_SAMPLES)
+        way = _Way(num_channels, options, pool, workers, live_block_samples)
+        flat: Iterator[Tensor] = (stems.flatten(0, 1) for stems in _shifted_and_averaged(separator, at_model_rate, way))
+        if live_block_samples is None:
+            flat = reblock(flat, _BLOCK_SAMPLES)
         for rows in resample_blocks(flat, source_rate=separator.sample_rate, target_rate=sample_rate):
             length = min(rows.shape[1], len(mixture))  # resampling adds a few samples at the end
             if not length:
@@ -180,44 +198,54 @@ def _checked(blocks: Iterable[Tensor], num_channels: int) -> Iterator[Tensor]:
         yield block.float()
 
 
-def _shifted_and_averaged(
-    separator: Separator,
-    blocks: Iterator[Tensor],
-    num_channels: int,
-    options: SeparationOptions,
-    pool: ThreadPoolExecutor,
-    workers: int,
-) -> Iterator[Tensor]:
+@dataclass(frozen=True)
+class _Way:
+    """How a stream is separated."""
+
+    num_channels: int
+    options: SeparationOptions
+    pool: ThreadPoolExecutor
+    workers: int
+    live_block_samples: int | None
+
+
+def _shifted_and_averaged(separator: Separator, blocks: Iterator[Tensor], way: _Way) -> Iterator[Tensor]:
     """The mean over separations whose chunks begin at times spread evenly over half a second."""
+    options = way.options
     if options.shifts < 2:
-        yield from _overlapped(separator, blocks, num_channels, options, pool, workers)
+        yield from _overlapped(separator, blocks, way)
         return
     streams: list[Iterator[Tensor]] = []
     for number, copy in enumerate(tee(blocks, options.shifts)):
         shift = round(number * _SHIFT_SECONDS * separator.sample_rate / options.shifts)
-        shifted = _overlapped(separator, delayed(copy, shift), num_channels, options, pool, workers)
+        shifted = _overlapped(separator, delayed(copy, shift), way)
         streams.append(reblock(_behind(shifted, shift), separator.sample_rate))
     for estimates in zip(*streams, strict=True):
         yield torch.stack(estimates).mean(dim=0)
 
 
-def _overlapped(
-    separator: Separator,
-    blocks: Iterator[Tensor],
-    num_channels: int,
-    options: SeparationOptions,
-    pool: ThreadPoolExecutor,
-    workers: int,
-) -> Iterator[Tensor]:
+def _overlapped(separator: Separator, blocks: Iterator[Tensor], way: _Way) -> Iterator[Tensor]:
     """Split, separate, join; or push through, where the network can do that. At the model's rate."""
+    options = way.options
     if (streams := separator.stream()) is not None:
-        return separate_streamed(streams, blocks, separator, num_channels=num_channels, options=options, pool=pool)
+        return separate_streamed(
+            streams,
+            blocks,
+            separator,
+            num_channels=way.num_channels,
+            options=options,
+            pool=way.pool,
+            block_samples=way.live_block_samples or STREAM_BLOCK_SAMPLES,
+        )
     chunk = separator.chunk_samples
     if options.segment_seconds is not None:
         chunk = max(1, round(options.segment_seconds * separator.sample_rate))
     hop = hop_samples(chunk_samples=chunk, overlap=options.overlap)
     chunks = split(blocks, chunk_samples=chunk, hop_samples=hop)
-    stems = separate_chunks(separator, chunks, num_channels=num_channels, options=options, pool=pool, workers=workers)
+    ahead = way.workers if way.live_block_samples is None else 0
+    stems = separate_chunks(
+        separator, chunks, num_channels=way.num_channels, options=options, pool=way.pool, workers=ahead
+    )
     return join(stems, fade_samples=chunk - hop)
 
 

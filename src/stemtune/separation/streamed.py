@@ -23,9 +23,10 @@ from stemtune.separation.options import SeparationOptions
 from stemtune.signal.blocks import SampleQueue, reblock
 from stemtune.signal.level import all_finite
 
-__all__ = ["separate_streamed"]
+__all__ = ["STREAM_BLOCK_SAMPLES", "separate_streamed"]
 
-_BLOCK_SAMPLES = 1 << 14
+STREAM_BLOCK_SAMPLES = 1 << 14
+"""What networks are given at a time, at their own rate."""
 
 
 def separate_streamed(
@@ -36,6 +37,7 @@ def separate_streamed(
     num_channels: int,
     options: SeparationOptions,
     pool: ThreadPoolExecutor,
+    block_samples: int = STREAM_BLOCK_SAMPLES,
 ) -> Iterator[Float[Tensor, "stem channel time"]]:
     """The stems of a mixture of ``channel time`` blocks, as they become certain.
 
@@ -46,6 +48,7 @@ def separate_streamed(
         num_channels: of the mixture.
         options: how precisely to compute.
         pool: of threads that compute with one core each.
+        block_samples: pushed at a time.
 
     Raises:
         WeightsError: if the network answers with values that are not finite.
@@ -73,7 +76,7 @@ def separate_streamed(
             yield scatter_channels(stems, index)
 
     heard = False
-    for block in reblock(blocks, _BLOCK_SAMPLES):
+    for block in reblock(blocks, block_samples):
         heard = True
         yield from advance(gather_channels(block, index).to(device))
     if heard:
