@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtune.cli import data, models
+from stemtune.cli import codes, data, models
 from stemtune.cli.compare import COMPARE_EXAMPLES, compare
 from stemtune.cli.evaluate import EVALUATE_EXAMPLES, evaluate
 from stemtune.cli.mine import MINE_EXAMPLES, TRAIN_DETECTOR_EXAMPLES, mine, train_detector
@@ -73,6 +73,7 @@ app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
 app.command("compare", epilog=COMPARE_EXAMPLES)(compare)
 app.command("train-detector", epilog=TRAIN_DETECTOR_EXAMPLES)(train_detector)
 app.command("mine", epilog=MINE_EXAMPLES)(mine)
+app.add_typer(codes.app, name="codes")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from stemtune.config import Frozen
 from stemtune.models.base import Separator, SeparatorConfig, StemParameters, StemStream
-from stemtune.nn.coding import CodeStream, decode_vectors, encode_waveform
+from stemtune.nn.coding import Coder, CodeStream, decode_vectors, encode_waveform
 from stemtune.nn.dilated import DilatedDecoder, DilatedEncoder, dilations
 from stemtune.nn.vector_quantiser import Quantised, VectorQuantiser, VectorQuantiserConfig
 from stemtune.signal.masking import ratio_mask
@@ -163,10 +163,12 @@ class VQVAE(Separator):
 
     def stream(self) -> tuple[StemStream, ...]:
         """See `Separator`."""
-        return (CodeStream(self.encoder, self.quantiser, self.decoder),)
+        return tuple(CodeStream(coder) for coder in self.coders)
 
-
-_Coder = tuple[DilatedEncoder, VectorQuantiser, DilatedDecoder]
+    @property
+    def coders(self) -> tuple[Coder, ...]:
+        """Of its only stem."""
+        return (Coder(self.encoder, self.quantiser, self.decoder),)
 
 
 class UnmixConfig(SeparatorConfig):
@@ -252,15 +254,15 @@ class Unmix(Separator):
     def forward(self, mixture: Float[Tensor, "batch channel time"]) -> Estimate:
         """See `Separator`."""
         reach = self._config.codec.reach_samples
-        coders = self._coders
-        latents = torch.stack([encode_waveform(e, mixture, reach_samples=reach) for e, _, _ in coders], dim=1)
-        quantised = [quantiser(latents[:, stem]) for stem, (_, quantiser, _) in enumerate(coders)]
+        coders = self.coders
+        latents = torch.stack([encode_waveform(c.encoder, mixture, reach_samples=reach) for c in coders], dim=1)
+        quantised: list[Quantised] = [coder.quantiser(latents[:, stem]) for stem, coder in enumerate(coders)]
         if self.training and not self._config.decode_in_training:
             sources = mixture.new_zeros(()).expand(mixture.shape[0], len(self.stems), *mixture.shape[1:])
             return _estimate(sources, latents, quantised)
         decoded = [
-            decode_vectors(decoder, of_stem.vectors, reach_samples=reach, num_samples=mixture.shape[-1])
-            for (_, _, decoder), of_stem in zip(coders, quantised, strict=True)
+            decode_vectors(coder.decoder, of_stem.vectors, reach_samples=reach, num_samples=mixture.shape[-1])
+            for coder, of_stem in zip(coders, quantised, strict=True)
         ]
         sources = torch.stack(decoded, dim=1) * _audible(mixture)[:, None]
         refined = self._refined(sources, mixture) if self._config.refine == "mask" else sources
@@ -270,7 +272,7 @@ class Unmix(Separator):
         """See `Separator`; with masks, None."""
         if self._config.refine != "none":
             return None
-        return tuple(CodeStream(*coder) for coder in self._coders)
+        return tuple(CodeStream(coder) for coder in self.coders)
 
     @property
     def complete(self) -> bool:
@@ -290,9 +292,10 @@ class Unmix(Separator):
         self.decoders[place].load_state_dict(codec.decoder.state_dict())
 
     @property
-    def _coders(self) -> list[_Coder]:
+    def coders(self) -> tuple[Coder, ...]:
         """Encoder, codebook and decoder of each stem."""
-        return cast("list[_Coder]", list(zip(self.encoders, self.quantisers, self.decoders, strict=True)))
+        parts = zip(self.encoders, self.quantisers, self.decoders, strict=True)
+        return tuple(Coder(*cast("tuple[DilatedEncoder, VectorQuantiser, DilatedDecoder]", part)) for part in parts)
 
     def _refined(
         self, decoded: Float[Tensor, "batch stem channel time"], mixture: Float[Tensor, "batch channel time"]

@@ -3,15 +3,17 @@
 waveform -> prolonged to whole frames -> encoder -> latents -> nearest codes -> decoder -> cut to its length
 """
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from stemtune.nn.dilated import DilatedDecoder, DilatedEncoder, stream_whole
 from stemtune.nn.vector_quantiser import VectorQuantiser
 
-__all__ = ["CodeStream", "decode_vectors", "encode_waveform"]
+__all__ = ["CodeStream", "Coder", "DecodingStream", "EncodingStream", "decode_vectors", "encode_waveform"]
 
 _BLOCK_SAMPLES = 16384  # what is computed at a time in inference: temporaries stay in the cache
 
@@ -43,41 +45,78 @@ def decode_vectors(
     return waveform[..., :num_samples]
 
 
+@dataclass(frozen=True)
+class Coder:
+    """What writes one stem down as codes and plays it back."""
+
+    encoder: DilatedEncoder
+    quantiser: VectorQuantiser
+    decoder: DilatedDecoder
+
+
+class EncodingStream:
+    """Waveforms into codes, block by block; good for one signal."""
+
+    def __init__(self, coder: Coder) -> None:
+        self._encoder, self._quantiser = coder.encoder.stream(), coder.quantiser
+        self._hop_length = coder.encoder.hop_length
+        self._recent: Tensor | None = None
+        self.num_samples = 0
+
+    def push(self, waveform: Float[Tensor, "batch channel time"]) -> Int[Tensor, "batch frame"]:
+        """The codes that are certain after the next block; may be none."""
+        self.num_samples += waveform.shape[-1]
+        recent = waveform if self._recent is None else torch.cat([self._recent, waveform], dim=2)
+        self._recent = recent[:, :, -2 * self._hop_length :]
+        return self._quantiser.encode(self._encoder.push(waveform))
+
+    def finish(self) -> Int[Tensor, "batch frame"]:
+        """The rest; the last frame is filled up by reflection."""
+        if self._recent is None:
+            raise ValueError("the signal has no samples at all; push something first")
+        rest: list[Tensor] = []
+        if missing := -self.num_samples % self._hop_length:
+            tail = _prolonged(self._recent, missing)[:, :, -missing:]
+            rest.append(self._encoder.push(tail))
+        rest.append(self._encoder.finish())
+        return self._quantiser.encode(torch.cat(rest, dim=2))
+
+
+class DecodingStream:
+    """Codes into waveforms, block by block; good for one signal. The last frame may be longer than the signal."""
+
+    def __init__(self, coder: Coder) -> None:
+        self._decoder, self._quantiser = coder.decoder.stream(), coder.quantiser
+
+    def push(self, codes: Int[Tensor, "batch frame"]) -> Float[Tensor, "batch channel time"]:
+        """The samples that are certain after the next codes; may be none."""
+        return self._decoder.push(self._quantiser.decode(codes))
+
+    def finish(self) -> Float[Tensor, "batch channel time"]:
+        """The rest."""
+        return self._decoder.finish()
+
+
 class CodeStream:
     """Encoder, codebook and decoder of one stem, block by block."""
 
-    def __init__(self, encoder: DilatedEncoder, quantiser: VectorQuantiser, decoder: DilatedDecoder) -> None:
-        self._encoder, self._decoder, self._quantiser = encoder.stream(), decoder.stream(), quantiser
-        self._hop_length = encoder.hop_length
-        self._recent: Tensor | None = None
-        self._heard = self._said = 0
+    def __init__(self, coder: Coder) -> None:
+        self._encoding, self._decoding = EncodingStream(coder), DecodingStream(coder)
+        self._said = 0
         self._audible = False
 
     def push(self, mixture: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch channel its_time"]:
         """See `stemtune.models.base.StemStream`."""
-        self._heard += mixture.shape[-1]
         self._audible = self._audible or bool(mixture.any())
-        recent = mixture if self._recent is None else torch.cat([self._recent, mixture], dim=2)
-        self._recent = recent[:, :, -2 * self._hop_length :]
-        return self._answer(self._decoder.push(self._vectors(self._encoder.push(mixture))))
+        return self._answer(self._decoding.push(self._encoding.push(mixture)))
 
     def finish(self) -> Float[Tensor, "batch channel its_time"]:
         """See `stemtune.models.base.StemStream`."""
-        if self._recent is None:
-            raise ValueError("the signal has no samples at all; push something first")
-        rest: list[Tensor] = []
-        if missing := -self._heard % self._hop_length:
-            tail = _prolonged(self._recent, missing)[:, :, -missing:]
-            rest.append(self._encoder.push(tail))
-        rest.append(self._encoder.finish())
-        last = self._decoder.push(self._vectors(torch.cat(rest, dim=2)))
-        return self._answer(torch.cat([last, self._decoder.finish()], dim=2))
-
-    def _vectors(self, latents: Tensor) -> Tensor:
-        return self._quantiser.decode(self._quantiser.encode(latents))
+        last = self._decoding.push(self._encoding.finish())
+        return self._answer(torch.cat([last, self._decoding.finish()], dim=2))
 
     def _answer(self, waveform: Tensor) -> Tensor:
-        waveform = waveform[:, :, : self._heard - self._said].float()
+        waveform = waveform[:, :, : self._encoding.num_samples - self._said].float()
         self._said += waveform.shape[-1]
         return waveform if self._audible else torch.zeros_like(waveform)
 
