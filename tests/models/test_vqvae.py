@@ -131,3 +131,17 @@ def test_wrong_configurations_are_refused() -> None:
         VQVAEConfig(stems=("drums", "bass"))
     with pytest.raises(ValidationError):
         VQVAEConfig(channels=2)
+
+
+def test_sound_beyond_full_scale_is_heard_as_it_is() -> None:
+    """Nothing clips it, and what comes out is finite, however loud."""
+    network = trained(VQVAEConfig(codec=SMALL))
+    loud = 30 * noise(1, 1, 4000)
+    assert float(loud.abs().max()) > 5
+    with torch.no_grad():
+        encoded = network.encode(loud)
+        estimate = network(loud)
+        clipped = network.encode(loud.clamp(-1, 1))
+    assert estimate.sources.isfinite().all()
+    assert not torch.equal(encoded.codes, clipped.codes)
+    assert int(encoded.codes.max()) < SMALL.quantiser.num_codes

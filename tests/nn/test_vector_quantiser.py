@@ -76,6 +76,39 @@ def test_codes_that_nobody_chooses_start_again() -> None:
     assert quantiser.use_of(quantiser.encode(latents)).used == 1.0
 
 
+def test_a_collapsed_codebook_comes_to_life_again() -> None:
+    """All codes in one place, which one code wins: the others start again at what is heard."""
+    quantiser = filled(CONFIG.override({"threshold": 0.95}))
+    for buffer in (quantiser.codebook, quantiser.sums):
+        buffer.zero_()
+    latents = noise(1, 3, 1000, seed=99)
+    before = quantiser.use_of(quantiser.eval().encode(latents))
+    assert before.perplexity == pytest.approx(1.0)
+    for step in range(30):
+        quantiser.train()(noise(1, 3, 100, seed=step))
+    after = quantiser.use_of(quantiser.eval().encode(latents))
+    assert after.used == 1.0
+    assert after.perplexity > 4
+
+
+def test_what_is_not_a_number_teaches_nothing() -> None:
+    quantiser, twin = filled(), filled()
+    latents = noise(1, 3, 100, seed=3)
+    spoilt = torch.cat([latents, torch.full((1, 3, 2), float("nan"))], dim=2)
+    spoilt[0, 1, -1] = 0.0
+    torch.manual_seed(0)
+    quantiser.train()(spoilt)
+    torch.manual_seed(0)
+    twin.train()(latents)
+    for name, value in quantiser.state_dict().items():
+        assert torch.equal(value, twin.state_dict()[name]), name
+    quantiser.train()(spoilt[:, :, -2:])
+    assert quantiser.codebook.isfinite().all()
+    empty = VectorQuantiserConfig(num_codes=32, features=3).build()
+    empty.train()(spoilt[:, :, -2:])
+    assert not bool(empty.filled)
+
+
 def test_few_vectors_fill_a_large_codebook() -> None:
     quantiser = VectorQuantiserConfig(num_codes=32, features=3).build()
     quantiser.train()(noise(1, 3, 5))

@@ -126,3 +126,12 @@ def test_what_cannot_be_compared_is_refused() -> None:
     pupil = LatentMatch(LatentMatchConfig(teachers=TEACHERS)).taught(find)
     with pytest.raises(ConfigError, match="same hop and width"):
         pupil(Estimate(sources=truth.sources, latents=noise(2, 1, 4, 10)), truth)
+
+
+@pytest.mark.parametrize(("codes", "perplexity"), [([[0, 0, 0, 0]], 1.0), ([[5, 5, 9, 9]], 2.0), ([[0, 1, 2, 3]], 4.0)])
+def test_a_collapse_is_seen_in_the_log(codes: list[list[int]], perplexity: float) -> None:
+    sources = torch.zeros(1, 1, 1, 64)
+    estimate = Estimate(sources=sources, codes=torch.tensor([codes]), commitment=torch.zeros(()))
+    batch = Batch(mixture=sources[:, 0], sources=sources, stems=("drums",), sample_rate=8000)
+    parts = AutoEncodingConfig().build()(estimate, batch).parts
+    assert parts["perplexity"] == pytest.approx(perplexity)

@@ -141,3 +141,44 @@ def test_stems_of_different_sizes_are_refused() -> None:
         from_unmix({"drums": (small, small), "bass": (large, small)})
     with pytest.raises(WeightsError, match="at least one stem"):
         from_unmix({})
+
+
+def renamed_stage(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same network without its last stage: hop 4."""
+    return {
+        name.replace("upsample_block.2.", "upsample_block.0.").replace("upsample_block.3.", "upsample_block.1.")
+        .replace("upsample_block.4.", "upsample_block.2.").replace("upsample_block.5.", "upsample_block.3."): value
+        for name, value in state.items()
+        if "downsample_block.4" not in name and "downsample_block.5" not in name
+        and "upsample_block.0" not in name and "upsample_block.1." not in name
+    }  # fmt: skip
+
+
+def test_another_hop_is_understood_and_does_not_mix_with_this_one() -> None:
+    state = golden_state()
+    short = renamed_stage(state)
+    assert from_jukebox(short).config.codec.hop_length == 4
+    with pytest.raises(WeightsError, match="the checkpoint lacks"):
+        from_unmix({"drums": (state, short)})
+    with pytest.raises(WeightsError, match="'bass' is not like 'drums'"):
+        from_unmix({"drums": (state, state), "bass": (short, short)})
+
+
+def test_another_width_is_understood_and_does_not_mix_with_this_one() -> None:
+    state = golden_state()
+    wide = {
+        name: torch.zeros(4, 4 if "downsample_block" in name and value.shape[1] > 1 else 1, *value.shape[2:])
+        if "encoders" in name and value.ndim == 3
+        else value
+        for name, value in state.items()
+    }
+    with pytest.raises(WeightsError, match="expected"):
+        from_unmix({"drums": (state, wide)})
+
+
+def test_a_decoder_of_another_hop_than_the_encoders_is_refused() -> None:
+    state, short = golden_state(), renamed_stage(golden_state())
+    mixed = {name: value for name, value in short.items() if name.startswith("encoders")}
+    mixed |= {name: value for name, value in state.items() if not name.startswith("encoders")}
+    with pytest.raises(WeightsError, match="expected none"):
+        from_jukebox(mixed)

@@ -13,7 +13,7 @@ References:
 Deviations:
     The running sums and counts are saved with the codes, so that training continues where it stopped. Vectors and
     counts are summed over all processes before the update, and the first process's restarts are everybody's: all
-    processes keep the same codebook.
+    processes keep the same codebook. Vectors that are not finite teach nothing, and so cannot spoil it for ever.
 """
 
 from dataclasses import dataclass
@@ -147,6 +147,8 @@ class VectorQuantiser(nn.Module):
     @torch.no_grad()
     def _fill(self, vectors: Float[Tensor, "item feature"]) -> None:
         """Begin with random vectors of the first batch."""
+        if not bool(_finite(vectors).any()):
+            return
         self.codebook.copy_(_shared(self._candidates(vectors)))
         self.sums.copy_(self.codebook)
         self.counts.fill_(1.0)
@@ -155,6 +157,9 @@ class VectorQuantiser(nn.Module):
     @torch.no_grad()
     def _follow(self, vectors: Float[Tensor, "item feature"], codes: Int[Tensor, " item"]) -> None:
         decay = self.config.decay
+        finite = _finite(vectors)
+        if not bool(finite.all()):
+            vectors, codes = vectors[finite], codes[finite]
         sums = torch.zeros_like(self.sums).index_add_(0, codes, vectors)
         counts = torch.bincount(codes, minlength=self.config.num_codes).to(self.counts.dtype)
         if distributed.is_available() and distributed.is_initialized():
@@ -168,11 +173,19 @@ class VectorQuantiser(nn.Module):
 
     def _candidates(self, vectors: Float[Tensor, "item feature"]) -> Float[Tensor, "code feature"]:
         """As many random vectors as there are codes; too few are repeated with a little noise."""
+        vectors = vectors[_finite(vectors)]
+        if not vectors.shape[0]:
+            vectors = self.codebook
         wanted, (have, features) = self.config.num_codes, vectors.shape
         if have < wanted:
             repeated = vectors.repeat(-(-wanted // have), 1)
             vectors = repeated + torch.randn_like(repeated) * (0.01 / features**0.5)
         return vectors[torch.randperm(vectors.shape[0], device=vectors.device)[:wanted]]
+
+
+def _finite(vectors: Float[Tensor, "item feature"]) -> Tensor:
+    """Which vectors are numbers throughout."""
+    return torch.isfinite(vectors.sum(dim=1))
 
 
 def _at_least_single(latents: Tensor) -> Tensor:

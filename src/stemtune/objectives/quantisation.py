@@ -14,6 +14,7 @@ References:
 
 Deviations:
     The paper writes a codebook loss; the codebook follows without one (`stemtune.nn.vector_quantiser`), as in its code.
+    The log also tells the perplexity of each step's codes, by which a collapse is seen as it happens.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
@@ -115,6 +116,8 @@ class AutoEncoding:
         commitment = torch.zeros(()) if estimate.commitment is None else estimate.commitment
         total = waveform + config.spectral_weight * spectral + config.commitment_weight * commitment
         parts = {"waveform": waveform.item(), "spectral": spectral.item(), "commitment": commitment.item()}
+        if estimate.codes is not None:
+            parts["perplexity"] = _perplexity(estimate.codes)
         return Loss(total=total, parts=parts)
 
 
@@ -174,6 +177,12 @@ class LatentMatch:
             flat = errors.flatten(0, 1).flatten(1)
             total = total + self.config.loudest_weight * _loudest(flat, self.config.loudest_values)
         return Loss(total=total, parts={s: float(v) for s, v in zip(batch.stems, each.detach(), strict=True)})
+
+
+def _perplexity(codes: Int[Tensor, "batch stem frame"]) -> float:
+    """How many equally frequent codes would be as varied as these; near one, the codebook has collapsed."""
+    share = torch.bincount(codes.flatten()).double() / codes.numel()
+    return float(torch.special.entr(share).sum().exp())
 
 
 def _loudest(errors: Float[Tensor, "item value"], count: int) -> Float[Tensor, ""]:
