@@ -53,6 +53,7 @@ class StudyModule(Protocol):
 STUDIES: Mapping[str, str] = {
     "bugler2020": "stemtune.recipes.bugler2020",
     "defossez2019": "stemtune.recipes.defossez2019",
+    "zai2022": "stemtune.recipes.zai2022",
 }
 
 
