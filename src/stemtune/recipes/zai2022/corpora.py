@@ -2,7 +2,7 @@
 
                paper                                         laptop
     music      1.2 million songs, by Jukebox's public weights 2 hours: songs, karaoke, choirs, metal, all as mixtures
-    songs      MUSDB18-HQ's 100 training songs                10 songs with drums, 6 with vocals
+    songs      MUSDB18-HQ's 100 training songs                9 songs with drums, 6 with vocals
     tests      MUSDB18-HQ's 50 test songs                     4 songs of another record, which nothing learns from
 
 References:

