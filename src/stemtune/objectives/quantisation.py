@@ -182,7 +182,7 @@ class LatentMatch:
 def _perplexity(codes: Int[Tensor, "batch stem frame"]) -> float:
     """How many equally frequent codes would be as varied as these; near one, the codebook has collapsed."""
     share = torch.bincount(codes.flatten()).double() / codes.numel()
-    return float(torch.special.entr(share).sum().exp())
+    return float((-share * share.clamp_min(1e-12).log()).sum().exp())
 
 
 def _loudest(errors: Float[Tensor, "item value"], count: int) -> Float[Tensor, ""]:
