@@ -8,12 +8,14 @@ A chunk of 393,216 samples of music (8.9 s, the paper's) is encoded, quantised a
 64, 2048 codes). Every repetition times each contender once, in turn, so that what else the machine does falls on all
 alike; ratios are medians over repetitions of the ratio within one. The whole model (four stems, a mixture encoder
 each) goes through `separate_waveform`, as from the command line; its real-time factor is per stem, as the paper's.
+With one thread, processor seconds are counted, which a busy machine disturbs least; otherwise wall clock.
 """
 
 import argparse
 import csv
 import datetime as dt
 import json
+import os
 import platform
 import resource
 import statistics
@@ -53,24 +55,26 @@ def main() -> None:
     lines = memory_table() if options.memory else speed_table(options)
     print("\n".join(lines))
     if options.out:
-        name = "unmix_memory" if options.memory else "unmix_speed"
-        (options.out / f"{name}_2cores_{dt.datetime.now(dt.UTC):%Y%m}.md").write_text("\n".join(lines) + "\n")
+        (
+            options.out / f"{file_stem('unmix_memory' if options.memory else 'unmix_speed', options.threads)}.md"
+        ).write_text("\n".join(lines) + "\n")
 
 
 def speed_table(options: argparse.Namespace) -> list[str]:
     waveform = music(options.samples)
     contenders = make_contenders(waveform)
+    clock = time.process_time if options.threads == 1 else time.perf_counter
     with torch.inference_mode():
         outputs = {name: run() for name, run in contenders.items()}  # also warms up
         runs: list[dict[str, float]] = []
         for _ in range(options.repeats):
             runs.append({})
             for name, run in contenders.items():
-                started = time.perf_counter()
+                started = clock()
                 run()
-                runs[-1][name] = time.perf_counter() - started
+                runs[-1][name] = clock() - started
     if options.out:
-        path = options.out / f"unmix_speed_2cores_{dt.datetime.now(dt.UTC):%Y%m}.csv"
+        path = options.out / f"{file_stem('unmix_speed', options.threads)}.csv"
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(contenders), lineterminator="\n")
             writer.writeheader()
@@ -79,11 +83,14 @@ def speed_table(options: argparse.Namespace) -> list[str]:
     lines = [
         "# Unmix's auto-encoder beside transformers 4.46.3's Jukebox, the same weights",
         "",
-        f"- Command: `python benchmarks/unmix_speed.py --repeats {options.repeats} --threads {options.threads}`",
+        f"- Command: `python benchmarks/unmix_speed.py --repeats {options.repeats} --threads {options.threads} "
+        f"--samples {options.samples}`",
         f"- Hardware: {processor()}, {options.threads} threads; torch {torch.__version__}, "
         f"Python {platform.python_version()}",
         f"- Audio: {options.samples:,} samples of mono at 44.1 kHz ({duration:.2f} s), `{SONG.name}` of the demo; "
         f"{options.repeats} runs of each, in turn; {dt.datetime.now(dt.UTC):%Y-%m-%d}",
+        f"- Clock: {'processor seconds' if options.threads == 1 else 'wall clock'}; load average "
+        f"{os.getloadavg()[0]:.1f} at the end",
         "",
         "Faster: median over repetitions of the ratio within one. The real-time factor is seconds of computing per "
         f"second of audio and stem; the paper states {PAPER} for a CPU that it does not name.",
@@ -101,6 +108,11 @@ def speed_table(options: argparse.Namespace) -> list[str]:
             f"{likeness(outputs[name], outputs[REFERENCE])} |"
         )
     return lines
+
+
+def file_stem(what: str, threads: int) -> str:
+    """Named after the hardware and the month."""
+    return f"{what}_2cores_{dt.datetime.now(dt.UTC):%Y%m}" + ("_1-thread" if threads == 1 else "")
 
 
 def likeness(output: tuple[Tensor, Tensor] | None, reference: tuple[Tensor, Tensor] | None) -> str:

@@ -109,6 +109,8 @@ def separate(
 
     Stems have the rate, channels and length of the song, and sum to it. Folders are searched for audio. What an
     earlier run has done is not done again. The exit code is 0 if all went well, 1 if a track failed.
+
+    A stream (--stream) is separated while it is heard; Ctrl-C ends it. What is too loud in it is clipped.
     """
     if list_models:
         from stemtune.cli.models import list_all
@@ -119,6 +121,8 @@ def separate(
     live_only = {"--raw": raw, "--block": block, "--stem": stem}
     if not stream and (given := [flag for flag, value in live_only.items() if value is not None]):
         raise UsageError(f"{given[0]} is for --stream")
+    if stream and dry_run:
+        raise UsageError("--dry-run tells what files would cost; a stream has no length")
     if block is not None and not 0 < block <= _MAX_BLOCK_SECONDS:
         raise UsageError(f"--block {block:g}: expected seconds, more than 0 and at most {_MAX_BLOCK_SECONDS:g}")
     from stemtune.config import parse
@@ -155,6 +159,7 @@ def separate(
                 block_seconds=block,
                 two_stems=two_stems,
                 stem=stem,
+                overwrite=overwrite,
                 quiet=progress == "none",
             )
             return None

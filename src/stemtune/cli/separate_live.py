@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ def separate_stream_of(
     block_seconds: float | None,
     two_stems: str | None,
     stem: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Separate until the input ends or Ctrl-C is pressed; what was heard until then is finished.
@@ -47,7 +48,9 @@ def separate_stream_of(
         InputError: if the input cannot be read.
     """
     from stemtune.data.pipe import RawFormat, open_pipe
+    from stemtune.separation.files import name_outputs
     from stemtune.separation.live import LiveOptions, latency_seconds, live_stems, separate_live
+    from stemtune.separation.writing import open_stem_sink
 
     if len(tracks) != 1:
         raise UsageError("--stream hears one thing at a time: - for standard input, or the path of a device or pipe")
@@ -71,8 +74,22 @@ def separate_stream_of(
         latency = latency_seconds(separator, options)
         if not quiet:
             print(f"{', '.join(names)}: {latency:.2f} s behind, and the time to compute", file=sys.stderr, flush=True)
-        sink = _open_sink(stack, separator, names, options, encoding, out=out, model=model, pattern=pattern, track=name,
-                          header=given is None)  # fmt: skip
+        if str(out) == _PIPE:
+            sink = _open_pipe_out(separator, names, options, encoding, header=given is None)
+        else:
+            paths = name_outputs(out / model, names, track=Path(name).stem, extension="wav", pattern=pattern)
+            if not overwrite:
+                _refuse_existing(paths.values())
+            sink = stack.enter_context(
+                open_stem_sink(
+                    list(paths.values()),
+                    sample_rate=options.sample_rate,
+                    num_channels=options.num_channels,
+                    encoding=encoding,
+                    clip_mode="clamp",
+                    sums_to_mixture=_sums(separator, options),
+                )
+            )
         started = time.perf_counter()
         try:
             num_samples = separate_live(separator, _until_asked(reader, options, separator), sink, options)
@@ -93,45 +110,29 @@ def _open_input(path: Path, stack: ExitStack) -> "tuple[ByteSource, str]":
         raise InputError(f"{path}: cannot be opened ({error.strerror}); give - or a device, a pipe, a file") from None
 
 
-def _open_sink(
-    stack: ExitStack,
-    separator: "Separator",
-    names: tuple[str, ...],
-    options: "LiveOptions",
-    encoding: "Encoding",
-    *,
-    out: Path,
-    model: str,
-    pattern: str,
-    track: str,
-    header: bool,
+def _open_pipe_out(
+    separator: "Separator", names: tuple[str, ...], options: "LiveOptions", encoding: "Encoding", *, header: bool
 ) -> "StemSink":
-    """One pipe for all stems, or a file for each."""
+    """All stems beside each other on standard output."""
     from stemtune.data.pipe import PipeWriter, RawFormat
-    from stemtune.separation.files import name_outputs
     from stemtune.separation.live import StemPipe
-    from stemtune.separation.writing import integer_bits, open_stem_sink
+    from stemtune.separation.writing import integer_bits
 
+    carried = RawFormat(encoding.sample_format, options.sample_rate, options.num_channels * len(names))
+    writer = PipeWriter(sys.stdout.buffer, carried, header=header, name="standard output")
+    return StemPipe(writer, bits=integer_bits(encoding), sums_to_mixture=_sums(separator, options))
+
+
+def _sums(separator: "Separator", options: "LiveOptions") -> bool:
+    """Whether what is handed out sums to the mixture."""
     consistent = options.separation.mixture_consistency and separator.complete and len(separator.stems) > 1
-    sums = options.stem is None and (consistent or options.two_stems is not None)
-    if str(out) == _PIPE:
-        carried = RawFormat(encoding.sample_format, options.sample_rate, options.num_channels * len(names))
-        writer = PipeWriter(sys.stdout.buffer, carried, header=header, name="standard output")
-        return StemPipe(writer, bits=integer_bits(encoding), sums_to_mixture=sums)
-    paths = name_outputs(out / model, names, track=Path(track).stem, extension="wav", pattern=pattern)
-    for path in paths.values():
+    return options.stem is None and (consistent or options.two_stems is not None)
+
+
+def _refuse_existing(paths: Iterable[Path]) -> None:
+    for path in paths:
         if path.exists():
-            raise UsageError(f"{path} exists; choose another --out or --filename: a stream is not separated again")
-    return stack.enter_context(
-        open_stem_sink(
-            list(paths.values()),
-            sample_rate=options.sample_rate,
-            num_channels=options.num_channels,
-            encoding=encoding,
-            clip_mode="clamp",
-            sums_to_mixture=sums,
-        )
-    )
+            raise UsageError(f"{path} exists; give --overwrite to replace it, or choose another --out or --filename")
 
 
 def _until_asked(reader: "PipeReader", options: "LiveOptions", separator: "Separator") -> "Iterator[Tensor]":

@@ -47,7 +47,7 @@ class Scale(Frozen):
     glances: int = Field(default=4, description="points of a curve")
     begin_seconds: float = Field(default=0.0, description="of what is examined of each test song")
     max_seconds: float | None = Field(default=None, description="that are examined of each test song")
-    codec_step_seconds: float = Field(description="for the plan")
+    codec_step_seconds: float = Field(description="of one core, for the plan")
     mixture_step_seconds: float
     examination_minutes: float
 
@@ -95,7 +95,7 @@ LAPTOP = Scale(
     seeds=(0, 1, 2),
     begin_seconds=0.0,
     max_seconds=60.0,
-    codec_step_seconds=1.0,
-    mixture_step_seconds=0.6,
-    examination_minutes=1.0,
+    codec_step_seconds=1.1,
+    mixture_step_seconds=0.65,
+    examination_minutes=0.7,
 )
