@@ -9,9 +9,11 @@ disturbs least; otherwise wall clock. A training step is forward, L1, backward, 
 
 import argparse
 import gc
+import os
 import statistics
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -46,7 +48,10 @@ def main() -> None:
         f"# Demucs ({arguments.width} channels, 6 layers, released variant, 44.1 kHz) beside demucs 2.0.3",
         "",
         "`python benchmarks/demucs.py`; the same weights, interleaved; seconds, median of "
-        f"{arguments.repeats}; how many times as fast as the reference's float32.",
+        f"{arguments.repeats}; how many times as fast as the reference's float32. One thread: processor seconds.",
+        "",
+        f"{datetime.now().astimezone():%Y-%m-%d}, torch {torch.__version__}, load average {os.getloadavg()[0]:.1f} "
+        "at the beginning.",
         "",
         "| what | threads | reference | ours | ours, bf16 | float32 | bf16 |",
         "|---|---|---|---|---|---|---|",
