@@ -37,7 +37,7 @@ DRIVER = "import sys; from stemtune.cli.main import run; sys.exit(run(sys.argv[1
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=2000)
-    parser.add_argument("--seconds", type=float, default=5.2, help="of each")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each")
     parser.add_argument("--workers", type=int, default=2, help="of the run that is compared with")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -114,7 +114,7 @@ def run(folder: Path, options: argparse.Namespace) -> list[str]:
 
 def command(folder: Path, out: Path) -> list[str]:
     where = [str(folder / "library"), "--detector", str(folder / "detector"), "--out", str(out)]
-    return [sys.executable, "-c", DRIVER, "mine", *where, "--no-pictures"]
+    return [sys.executable, "-c", DRIVER, "mine", *where, "--min-seconds", "2", "--no-pictures"]
 
 
 def drive(folder: Path, out: Path, what: str, *, at: int | None, kill_worker: bool = False) -> str:
