@@ -33,12 +33,16 @@ class FakeRay(ModuleType):
                 super().__init__("Traceback (most recent call last): ...")
                 self.cause = cause
 
-    def __init__(self, outcomes: list[Exception | None]) -> None:
+    def __init__(self, outcomes: list[Exception | None], *, is_up: bool = True) -> None:
         super().__init__("ray")
+        self._is_up = is_up
         self._outcomes = iter(outcomes)
 
     def is_initialized(self) -> bool:
-        return True
+        return self._is_up
+
+    def init(self, **options: object) -> None:
+        raise RuntimeError("The current node timed out\nduring startup.")
 
     def put(self, value: object) -> object:
         return value
@@ -72,6 +76,13 @@ def test_a_full_disk_on_a_machine_stops_the_run_with_its_own_message(monkeypatch
     with pytest.raises(OutputError, match="No space left") as caught:
         list(answers(monkeypatch, [None, FakeRay.exceptions.RayTaskError(full)]))
     assert caught.value is full
+
+
+def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", FakeRay([], is_up=False))
+    settings = MiningSettings(library="x", detector="x", stems=(), thresholds={}, left_out=())
+    with pytest.raises(UsageError, match=r"Ray cannot be started \(The current node timed out during startup\.\)"):
+        list(RayRunner(1)(Worker(Path("x"), settings, Path("x"), False), []))
 
 
 @pytest.mark.slow

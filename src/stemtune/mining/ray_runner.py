@@ -41,7 +41,12 @@ class RayRunner:
         """Two songs for each core are under way."""
         ray = self._ray
         if not ray.is_initialized():
-            ray.init(num_cpus=None, include_dashboard=False, log_to_driver=False, logging_level="error")
+            try:
+                ray.init(num_cpus=None, include_dashboard=False, log_to_driver=False, logging_level="error")
+            except Exception as error:  # whatever Ray raises: it is no defect of ours, and nothing is lost
+                raise UsageError(
+                    f"Ray cannot be started ({' '.join(str(error).split())}); start again to go on"
+                ) from None
         cores = self._num_workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         remote: Any = ray.remote(num_cpus=1, max_retries=_MAX_RETRIES)(_run_task)
         shared = ray.put(worker)
