@@ -47,7 +47,8 @@ def main() -> None:
     lines = [
         f"# Demucs ({arguments.width} channels, 6 layers, released variant, 44.1 kHz) beside demucs 2.0.3",
         "",
-        "`python benchmarks/demucs.py`; the same weights, interleaved; seconds, median of "
+        f"`python benchmarks/demucs.py --repeats {arguments.repeats} --threads "
+        f"{' '.join(map(str, arguments.threads))}`; the same weights, interleaved; seconds, median of "
         f"{arguments.repeats}; how many times as fast as the reference's float32. One thread: processor seconds.",
         "",
         f"{datetime.now().astimezone():%Y-%m-%d}, torch {torch.__version__}, load average {os.getloadavg()[0]:.1f} "
