@@ -14,7 +14,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-__all__ = ["BSSEval", "decibels", "energy", "median_over_frames"]
+from stemtune.evaluation.metrics.bss_eval.framing import Framing
+
+__all__ = ["BSSEval", "decibels", "energy", "from_ratios", "median_over_frames"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,22 @@ class BSSEval:
     def medians(self) -> dict[str, Float64[Tensor, "stem"]]:
         """Of every ratio over frames; NaN for a stem without any score."""
         return {name: median_over_frames(values) for name, values in self.ratios.items()}
+
+
+def from_ratios(
+    ratios: Float64[np.ndarray, "ratio stem frame"], frames: Framing, *, largest_coefficient: float
+) -> BSSEval:
+    """The result, from sdr, isr, sir and sar in this order."""
+    sdr, isr, sir, sar = torch.from_numpy(ratios)
+    return BSSEval(
+        sdr=sdr,
+        isr=isr,
+        sir=sir,
+        sar=sar,
+        window_seconds=frames.window_seconds,
+        hop_seconds=frames.hop_seconds,
+        largest_coefficient=largest_coefficient,
+    )
 
 
 def median_over_frames(values: Float64[Tensor, "stem frame"]) -> Float64[Tensor, "stem"]:

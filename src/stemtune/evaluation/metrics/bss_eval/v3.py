@@ -32,14 +32,13 @@ Deviations:
 import math
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 
 from stemtune.evaluation.metrics.bss_eval.correlations import lag_correlations
 from stemtune.evaluation.metrics.bss_eval.energies import Energies, frame_energies
 from stemtune.evaluation.metrics.bss_eval.filters import fit_filters
 from stemtune.evaluation.metrics.bss_eval.framing import Framing
-from stemtune.evaluation.metrics.bss_eval.result import BSSEval, decibels
+from stemtune.evaluation.metrics.bss_eval.result import BSSEval, decibels, from_ratios
 from stemtune.evaluation.metrics.bss_eval.stems import SoundStems, from_memory
 from stemtune.evaluation.metrics.bss_eval.v4 import FILTER_TAPS, images_ratios, require_taps
 from stemtune.evaluation.metrics.inputs import Samples
@@ -119,16 +118,7 @@ def _windowwise(
         for energies in frame_energies(stems, filters, [window], longest=window):
             if energies is not None:
                 ratios[..., number] = _sources_ratios(energies) if sources else images_ratios(energies)
-    sdr, isr, sir, sar = torch.from_numpy(ratios)
-    return BSSEval(
-        sdr=sdr,
-        isr=isr,
-        sir=sir,
-        sar=sar,
-        window_seconds=window_seconds,
-        hop_seconds=hop_seconds,
-        largest_coefficient=largest,
-    )
+    return from_ratios(ratios, windows, largest_coefficient=largest)
 
 
 def _sources_ratios(energies: Energies) -> Float64[np.ndarray, "ratio stem"]:

@@ -40,7 +40,6 @@ Deviations:
 import math
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 
 from stemtune.errors import InputError
@@ -48,7 +47,7 @@ from stemtune.evaluation.metrics.bss_eval.correlations import lag_correlations
 from stemtune.evaluation.metrics.bss_eval.energies import Energies, frame_energies
 from stemtune.evaluation.metrics.bss_eval.filters import fit_filters
 from stemtune.evaluation.metrics.bss_eval.framing import Frame, Framing
-from stemtune.evaluation.metrics.bss_eval.result import BSSEval, decibels
+from stemtune.evaluation.metrics.bss_eval.result import BSSEval, decibels, from_ratios
 from stemtune.evaluation.metrics.bss_eval.stems import ReadStems, SoundStems, from_memory
 from stemtune.evaluation.metrics.inputs import Samples
 
@@ -123,16 +122,7 @@ def bss_eval_v4_streamed(
     for number, energies in enumerate(frame_energies(stems, filters, frames, longest=frames.longest)):
         if energies is not None:
             ratios[..., number] = images_ratios(energies)
-    sdr, isr, sir, sar = torch.from_numpy(ratios)
-    return BSSEval(
-        sdr=sdr,
-        isr=isr,
-        sir=sir,
-        sar=sar,
-        window_seconds=window_seconds,
-        hop_seconds=hop_seconds,
-        largest_coefficient=filters.largest_coefficient,
-    )
+    return from_ratios(ratios, frames, largest_coefficient=filters.largest_coefficient)
 
 
 def images_ratios(energies: Energies) -> Float64[np.ndarray, "ratio stem"]:
