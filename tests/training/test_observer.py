@@ -26,3 +26,12 @@ def test_an_observer_sees_every_so_many_steps_and_changes_nothing(songs: Path, t
     assert seen == [(0, 2, False), (0, 4, False), (0, 5, False)]
     for name, value in alone.separator.state_dict().items():
         assert torch.equal(watched.separator.state_dict()[name], value), name
+
+
+def test_an_observer_may_end_a_phase_and_that_is_remembered(songs: Path, tmp_path: Path) -> None:
+    seen: list[int] = []
+    watch = Observer(2, lambda _, step, __: seen.append(step), enough=lambda: len(seen) >= 2)
+    first = train(tiny_experiment(songs, steps=9), tmp_path, execution=EXECUTION, quiet=True, observer=watch)
+    assert (first.finished, first.steps, seen) == (True, 4, [2, 4])
+    again = train(tiny_experiment(songs, steps=9), tmp_path, execution=EXECUTION, quiet=True, observer=watch)
+    assert (again.finished, again.steps, seen) == (True, 4, [2, 4])

@@ -55,6 +55,10 @@ class Interrupted(Exception):  # noqa: N818  (not an error: the state is saved, 
     """Training was asked to stop, and its state is saved."""
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Observer:
     """Who looks at the network while it learns, without changing anything; a resumed run shows some steps again.
@@ -62,10 +66,12 @@ class Observer:
     Attributes:
         every_steps: how often; the last step of a phase is always shown.
         look: gets the phase's number, the steps done in it, and the network in evaluation mode.
+        enough: asked after each look whether the phase may end early.
     """
 
     every_steps: int
     look: Callable[[int, int, Separator], None]
+    enough: Callable[[], bool] = _never
 
 
 class PhaseRun:
@@ -146,6 +152,8 @@ class PhaseRun:
                         break
                 if observer and (done % observer.every_steps == 0 or done == phase.steps):
                     observer.look(self._number, done, self._listener.eval())
+                    if observer.enough():
+                        break
                 if stopped():
                     self._save()
                     raise Interrupted
