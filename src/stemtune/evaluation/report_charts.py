@@ -123,8 +123,8 @@ def draw_differences(
     return drawing.render()
 
 
-def draw_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
-    """Lines over training steps."""
+def draw_curves(curves: Sequence[Curve], *, title: str, unit: str, across_unit: str = "training steps") -> str:
+    """Lines over training steps, or over whatever else."""
     height, left = 300.0, 58.0
     steps = [x for curve in curves for x, _ in curve.points]
     low, high = nice_range([y for curve in curves for _, y in curve.points])
@@ -137,7 +137,7 @@ def draw_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
     for tick in nice_ticks(0.0, across.high, count=8):
         drawing.text(across(tick), height - 24, f"{tick:g}", "tick", anchor="middle")
     drawing.text(left - 8, height - 8, unit, "tick", anchor="start")
-    drawing.text(WIDTH - 150, height - 8, "training steps", "tick", anchor="end")
+    drawing.text(WIDTH - 150, height - 8, across_unit, "tick", anchor="end")
     taken: list[float] = []
     for curve in curves:
         style = f"curve l{curve.colour}{' faint' if curve.is_faint else ''}"
