@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtune.cli import codes, data, models
+from stemtune.cli.adapt import ADAPT_EXAMPLES, adapt
 from stemtune.cli.compare import COMPARE_EXAMPLES, compare
 from stemtune.cli.evaluate import EVALUATE_EXAMPLES, evaluate
 from stemtune.cli.mine import MINE_EXAMPLES, TRAIN_DETECTOR_EXAMPLES, mine, train_detector
@@ -32,6 +33,7 @@ EXAMPLES = (
     "**Examples**\n\n"
     "`stemtune separate song.mp3` — four stems into separated/\n\n"
     "`stemtune separate album/ --two-stems vocals -o karaoke/` — every song of a folder\n\n"
+    "`stemtune adapt my_stems/ -o my-model` — teach it your instrument, from minutes of recordings\n\n"
     "`stemtune evaluate default my_songs/` — how good the model is on songs whose stems you have\n\n"
     "`stemtune data check my_songs/` — what is wrong with a data set, before it costs a night\n\n"
     "`stemtune COMMAND --help` — the options and more examples"
@@ -67,6 +69,7 @@ def options(
 
 
 app.command("separate", epilog=SEPARATE_EXAMPLES)(separate)
+app.command("adapt", epilog=ADAPT_EXAMPLES)(adapt)
 app.command("train", epilog=TRAIN_EXAMPLES)(train)
 app.command("reproduce", epilog=REPRODUCE_EXAMPLES)(reproduce)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
