@@ -142,7 +142,11 @@ def test_the_listener_that_ships_is_small_and_says_what_it_is() -> None:
     assert sum(path.stat().st_size for path in SHIPPED_MODELS.rglob("*") if path.is_file()) < 25e6
     assert card.labels == LABELS
     assert card.training_data
-    assert all(found.value > found.chance for found in card.recognition)
+    solos, stems, singing = card.recognition
+    assert solos.value > 3 * solos.chance
+    assert stems.value > 2 * stems.chance
+    if singing.value < singing.chance + 0.1:
+        assert any("does not tell singing" in limit for limit in card.limits), "what fails is said"
     features = listener(0.1 * torch.randn(1, 1, 32000, generator=torch.Generator().manual_seed(0)))
     assert features.shape == (1, 128, 2)
     assert features.abs().max() <= 2.0

@@ -123,9 +123,9 @@ def training_data(corpus: Path) -> tuple[TrainingData, ...]:
     groups: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for source in read_sources(corpus):
         first = source.origin.split(",")[0]
-        name = "/".join(first.split("/")[:2]) if first.startswith(("midi", "instruments")) else first.split("/")[0]
+        name = "/".join(first.split("/")[:2]) if "midi/" in first or first.startswith("instruments") else first.split("/")[0]
         font = ", rendered on FluidR3 GM" if "FluidR3" in source.origin else ""
-        groups.setdefault((f"{name.split(' on midi')[0]}{font}", source.licence), []).append(
+        groups.setdefault((f"{name}{font}", source.licence), []).append(
             (source.stem, source.seconds)
         )
     return tuple(
@@ -191,11 +191,13 @@ def main() -> None:
         description=f"VGGish's front end and a small network that tells {len(LABELS)} kinds of sounds apart.",
         labels=LABELS,
         training_data=heard,
-        recipe=f"python -m stemtune.recipes.listener.release --steps {arguments.steps}",
+        recipe="python -m stemtune.recipes.listener.corpus, then python -m stemtune.recipes.listener.release "
+        f"--steps {arguments.steps}",
         commit=arguments.commit,
         created=datetime.now(tz=UTC).date().isoformat(),
         recognition=examine(network, arguments.data),
         limits=(
+            "Look at what it recognises before relying on it; what is near chance it cannot tell apart.",
             "Most of what it learnt from is rendered or synthesised; all real singing with words is by one artist.",
             "It is meant to guide separators in training, not to label recordings.",
             "Features are whitened, but axes that hardly vary are damped; steps of 4/255 stand for the eight bits.",
