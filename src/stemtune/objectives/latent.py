@@ -94,7 +94,7 @@ class DisRegConfig(ListeningConfig):
 
 def con_reg(latents: Vectors, heard: Vectors, *, margin: float) -> Pairs:
     """Con-Reg's summands, of vectors of length one: stem ``i`` of the latents against stem ``j`` of the features."""
-    cosines = torch.einsum("bift,bjft->bijt", latents, heard)
+    cosines = _cosines(latents, heard)
     own = torch.eye(cosines.shape[1], dtype=torch.bool, device=cosines.device)[:, :, None]
     return torch.where(own, 1 - cosines, (cosines - margin).clamp_min(0))
 
@@ -107,9 +107,7 @@ def dis_reg(latents: Vectors, heard: Vectors, *, sign: float = 1.0) -> Pairs:
         heard: the listener's.
         sign: 1 compares similarities, -1 distances (1 - similarity).
     """
-    latent_cosines = torch.einsum("bift,bjft->bijt", latents, latents)
-    heard_cosines = torch.einsum("bift,bjft->bijt", heard, heard)
-    excess = (sign * (latent_cosines - heard_cosines)).clamp_min(0)
+    excess = (sign * (_cosines(latents, latents) - _cosines(heard, heard))).clamp_min(0)
     return excess * (1 - torch.eye(excess.shape[1], device=excess.device))[:, :, None]
 
 
@@ -251,6 +249,12 @@ def require_rate(config: ConRegConfig | DisRegConfig, *, own_rate: int, sample_r
 def _directions(vectors: Vectors) -> Vectors:
     """Vectors of length one; zero stays zero."""
     return functional.normalize(vectors, dim=2, eps=_SMALLEST_LENGTH)
+
+
+def _cosines(one: Vectors, other: Vectors) -> Pairs:
+    """Of all pairs of stems, of vectors of length one; pair by pair, since products of tiny matrices are slow."""
+    rows = [torch.stack([(x * y).sum(dim=1) for y in other.unbind(dim=1)], dim=1) for x in one.unbind(dim=1)]
+    return torch.stack(rows, dim=1)
 
 
 def _mean(pairs: Pairs, present: Bool[Tensor, "batch stem"] | None, *, with_itself: bool) -> Float[Tensor, ""]:
