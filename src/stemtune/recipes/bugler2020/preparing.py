@@ -13,6 +13,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -45,6 +46,7 @@ class Part:
         splits: which of its splits to take; None for a data set without.
         stems: which stems, and what they consist of; None for those that it has.
         minutes: of tracks, in the order of a hash of their names, that are enough; None for all.
+        pattern: shell pattern that the names of the tracks must match.
     """
 
     root: str
@@ -52,6 +54,7 @@ class Part:
     splits: tuple[str | None, ...] = (None,)
     stems: StemGroups | None = None
     minutes: float | None = None
+    pattern: str = "*"
 
 
 LAPTOP_SETS: Mapping[str, tuple[Part, ...]] = {
@@ -71,42 +74,53 @@ LAPTOP_SETS: Mapping[str, tuple[Part, ...]] = {
 }
 
 
-def prepare(names: Iterable[str], roots: Mapping[str, Path], folder: Path, *, say: Callable[[str], None]) -> None:
-    """Make what is missing of some of the `LAPTOP_SETS` below ``folder``.
+def prepare(
+    names: Iterable[str],
+    roots: Mapping[str, Path],
+    folder: Path,
+    *,
+    say: Callable[[str], None],
+    sets: Mapping[str, tuple[Part, ...]] | None = None,
+    sample_rate: int = SAMPLE_RATE,
+) -> None:
+    """Make what is missing of some sets below ``folder``, with one channel.
 
     Args:
         names: of the sets.
         roots: where ``data`` and ``corpora`` are.
         folder: gets one folder for each set.
         say: told what is being made.
+        sets: what each name stands for; the `LAPTOP_SETS` if None.
+        sample_rate: to which sounds are brought, in Hz.
 
     Raises:
         InputError: if a data set is missing; the message says how it is made.
         OutputError: if the folder cannot be written.
     """
     for name in names:
-        parts, final = LAPTOP_SETS[name], folder / name
+        parts, final = (sets or LAPTOP_SETS)[name], folder / name
         if final.exists():
             continue
         say(f"preparing {name}")
         temporary = final.with_name(f".{final.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
         for part in parts:
-            _prepare_part(part, roots[part.root] / part.path, temporary)
+            _prepare_part(part, roots[part.root] / part.path, temporary, sample_rate)
         try:
             temporary.rename(final)
         except OSError as error:
             raise output_error(final, error) from None
 
 
-def _prepare_part(part: Part, path: Path, folder: Path) -> None:
+def _prepare_part(part: Part, path: Path, folder: Path, sample_rate: int) -> None:
     _require_complete(path)
-    tracks = [track for split in part.splits for track in open_dataset(path, split=split, stems=part.stems)]
+    everything = [track for split in part.splits for track in open_dataset(path, split=split, stems=part.stems)]
+    tracks = [track for track in everything if fnmatch(track.name, part.pattern)]
     if part.minutes is not None:
         tracks = _enough(tracks, part.minutes)
     for track in tracks:
         for stem in track.stems:
-            _save(track, stem, folder / f"{path.name}-{track.name.replace('/', '_')}" / f"{stem}.wav")
+            _save(track, stem, folder / f"{path.name}-{track.name.replace('/', '_')}" / f"{stem}.wav", sample_rate)
 
 
 def _require_complete(path: Path) -> None:
@@ -136,8 +150,8 @@ def _enough(tracks: Sequence[Track], minutes: float) -> list[Track]:
     return chosen
 
 
-def _save(track: Track, stem: str, target: Path) -> None:
+def _save(track: Track, stem: str, target: Path, sample_rate: int) -> None:
     mono = load_stem(track, stem).mean(dim=0, keepdim=True)
-    if track.sample_rate != SAMPLE_RATE:
-        mono = resample(mono, source_rate=track.sample_rate, target_rate=SAMPLE_RATE)
-    Sound(mono, SAMPLE_RATE).save(target, encoding=Encoding.for_path(target, sample_format="float32"))
+    if track.sample_rate != sample_rate:
+        mono = resample(mono, source_rate=track.sample_rate, target_rate=sample_rate)
+    Sound(mono, sample_rate).save(target, encoding=Encoding.for_path(target, sample_format="float32"))

@@ -32,7 +32,7 @@ from stemtune.recipes.reproduce.results import (
     read_record,
     write_result,
 )
-from stemtune.recipes.reproduce.study import Cell, Examination, Scores, Study
+from stemtune.recipes.reproduce.study import Cell, Examination, Keeping, Scores, Study
 from stemtune.training.loop import Observer
 from stemtune.training.phase import Execution
 from stemtune.training.preflight import check_data
@@ -159,6 +159,8 @@ def _run_cell(
     started = time.monotonic()
     separator = result.separator
     scores = examination(separator) if examination else None
+    if isinstance(examination, Keeping):
+        examination.keep(result, cell.experiment, result_folder)
     if any(cell.name in other.needs for other in study.cells):
         save_model(separator, places.model(cell.name), _card(study, cell))
     minutes = spent + (time.monotonic() - started) / 60

@@ -10,13 +10,15 @@ then said what matters.
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from stemtune.errors import UsageError
 from stemtune.models import Separator
 from stemtune.training.phase import Experiment
+from stemtune.training.run import TrainingResult
 
-__all__ = ["Cell", "Examination", "Scores", "Study", "choose_cells"]
+__all__ = ["Cell", "Examination", "Keeping", "Scores", "Study", "choose_cells"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class Examination(Protocol):
 
     def glance(self, separator: Separator) -> float:
         """A cheap part of it, as one number for a curve."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """An examination that leaves more than scores."""
+
+    def keep(self, result: TrainingResult, experiment: Experiment, folder: Path) -> None:
+        """Write further small files into the folder of a cell's results, before its record."""
         ...
 
 
