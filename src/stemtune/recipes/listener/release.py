@@ -123,11 +123,13 @@ def training_data(corpus: Path) -> tuple[TrainingData, ...]:
     groups: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for source in read_sources(corpus):
         first = source.origin.split(",")[0]
-        name = "/".join(first.split("/")[:2]) if "midi/" in first or first.startswith("instruments") else first.split("/")[0]
-        font = ", rendered on FluidR3 GM" if "FluidR3" in source.origin else ""
-        groups.setdefault((f"{name}{font}", source.licence), []).append(
-            (source.stem, source.seconds)
+        name = (
+            "/".join(first.split("/")[:2])
+            if "midi/" in first or first.startswith("instruments")
+            else first.split("/")[0]
         )
+        font = ", rendered on FluidR3 GM" if "FluidR3" in source.origin else ""
+        groups.setdefault((f"{name}{font}", source.licence), []).append((source.stem, source.seconds))
     return tuple(
         TrainingData(
             corpus=name,

@@ -53,8 +53,8 @@ class StudyModule(Protocol):
 STUDIES: Mapping[str, str] = {
     "bugler2020": "stemtune.recipes.bugler2020",
     "defossez2019": "stemtune.recipes.defossez2019",
-    "zai2022": "stemtune.recipes.zai2022",
     "hung2022": "stemtune.recipes.hung2022",
+    "zai2022": "stemtune.recipes.zai2022",
 }
 
 
