@@ -3,7 +3,7 @@
     python tests/parity/install_references.py
     apt-get install sox libsox-dev
     pip install --no-deps --target .references/data_pipeline scaper==1.6.5 soxbindings==1.2.3 jams==0.3.4 sox==1.4.0 \
-        mir_eval==0.8.2 decorator six
+        mir_eval==0.8.2 decorator six pandas
     python benchmarks/data_pipeline.py [--songs 3] [--song-seconds 120] [--repeats 7] [--examples 8]
 
 All contenders make the same coherent example of four stems out of the same files, in one process and on one thread, in
@@ -14,7 +14,8 @@ What the references do (read in their code, and run here): openunmix's `FixedSou
 for its length and reads the excerpt by a seek, through torchaudio's soundfile backend, which is reproduced here since
 torchaudio cannot be installed; it neither resamples nor changes pitch. nussl's `OnTheFly` data set calls
 `Scaper.generate`, which since version 1.6 reads the excerpt alone, too, sends every stem through sox (for pitch, tempo,
-rate and channels) and measures its loudness. Both need shims for NumPy 2.
+rate and channels) and measures its loudness. Both need shims for NumPy 2. nussl's data sets of folders read and
+transform whole files before they cut; that way is measured as "whole files", with soundfile and soxr.
 
 Last, a training step of the default network, and what it needs of processes that mix.
 """
@@ -52,6 +53,7 @@ from data_pipeline_references import (  # noqa: E402
     Contender,
     open_unmix,
     scaper,
+    whole_files,
 )
 
 from stemtune.data.memory import keep_freed_memory  # noqa: E402
@@ -72,6 +74,7 @@ def main() -> None:
             for extension in FORMATS:
                 songs = write_songs(root, case, extension, options)
                 contenders += list(ours(case, extension, songs, root / "copies"))
+                contenders += list(whole_files(case, extension, songs))
                 contenders += list(open_unmix(case, extension, songs))
                 contenders += list(scaper(case, extension, songs))
         runs = measure(contenders, options)
@@ -288,14 +291,14 @@ def report(runs: list[dict[str, object]], steps: list[dict[str, object]], option
 def table(times: Times, *, augmented: bool) -> list[str]:
     names = [
         name
-        for name in ("ours", "ours, loudness", "ours, decoded copies", "ours, decoded copies, loudness", "openunmix",
-                     "Scaper")
+        for name in ("ours", "ours, loudness", "ours, decoded copies", "ours, decoded copies, loudness", "whole files",
+                     "openunmix", "Scaper")
         if any(key[2:] == (augmented, name) for key in times)
     ]  # fmt: skip
     comparisons = [
         (other, mine)
         for other, mine in (
-            ("openunmix", "ours"), ("openunmix", "ours, decoded copies"),
+            ("whole files", "ours"), ("openunmix", "ours"), ("openunmix", "ours, decoded copies"),
             ("Scaper", "ours, loudness"), ("Scaper", "ours, decoded copies, loudness"),
         )
         if other in names and mine in names

@@ -54,6 +54,33 @@ class Contender:
     make: Callable[[], Any]
 
 
+def whole_files(case: Case, extension: str, songs: Path) -> Iterator[Contender]:
+    """Every stem's whole file read, averaged over channels and resampled as a whole, then cut.
+
+    So do nussl's data sets of folders (`MixSourceFolder`, `MUSDB18`); its transform `GetExcerpt` cuts what was loaded.
+    """
+    import soxr
+
+    names = sorted(path.name for path in songs.iterdir())
+
+    def make() -> Any:
+        song = songs / random.choice(names)  # noqa: S311
+        place, sources = random.random(), []  # noqa: S311
+        for stem in STEMS:
+            samples, rate = soundfile.read(song / f"{stem}.{extension}", dtype="float32", always_2d=True)
+            if case.channels < samples.shape[1]:
+                samples = samples.mean(axis=1, keepdims=True)
+            if rate != case.rate:
+                samples = soxr.resample(samples, rate, case.rate)
+            length = round(case.seconds * case.rate)
+            start = int(place * (len(samples) - length))
+            sources.append(torch.from_numpy(samples[start : start + length]).t())
+        stacked = torch.stack(sources)
+        return stacked, stacked.sum(dim=0)
+
+    yield Contender(case.name, extension, False, "whole files", make)
+
+
 def open_unmix(case: Case, extension: str, songs: Path) -> Iterator[Contender]:
     """Its data set of songs with fixed stems; not for other rates than the files'."""
     path = REFERENCES / "openunmix" / "data.py"
