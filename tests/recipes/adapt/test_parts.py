@@ -57,6 +57,7 @@ def test_a_fold_has_no_say_in_how_long_its_own_model_learns() -> None:
 def test_a_fold_that_stopped_early_keeps_its_last_score() -> None:
     assert choose_steps(({10: 2.0, 20: 1.0}, {10: 1.0, 20: 2.0, 30: 3.5})) == 30
     assert choose_steps(({10: 2.0}, {10: 2.0, 20: 2.0})) == 10
+    assert choose_steps(({5: 9.0, 10: 2.0, 20: 3.0}, {10: 2.0, 20: 2.0})) == 20  # one was looked at more often
 
 
 def test_training_ends_after_two_looks_without_a_new_best() -> None:

@@ -127,7 +127,8 @@ def choose_steps(curves: Sequence[Curve], *, without: int | None = None) -> int:
         without: the fold that must have no say.
     """
     counted = [curve for number, curve in enumerate(curves) if number != without] or list(curves)
-    looks = sorted({step for curve in counted for step in curve})
+    first = max(min(curve) for curve in counted)
+    looks = sorted({step for curve in counted for step in curve if step >= first})
 
     def mean(step: int) -> float:
         return sum(curve[max(s for s in curve if s <= step)] for curve in counted) / len(counted)
