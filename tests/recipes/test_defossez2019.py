@@ -20,7 +20,13 @@ from stemtune.mining.thresholds import Threshold
 from stemtune.models.demucs import DemucsConfig
 from stemtune.models.silence_detector import SilenceDetectorConfig
 from stemtune.recipes import defossez2019
-from stemtune.recipes.defossez2019.evidence import DetectorEvidence, examine_detector, read_evidence, write_evidence
+from stemtune.recipes.defossez2019.evidence import (
+    DetectorEvidence,
+    _ranking,
+    examine_detector,
+    read_evidence,
+    write_evidence,
+)
 from stemtune.recipes.defossez2019.examination import COLUMNS, SongExaminationConfig
 from stemtune.recipes.defossez2019.experiments import ABLATIONS, LAPTOP, PAPER, demucs_experiment
 from stemtune.recipes.defossez2019.library import make_library, true_excerpts
@@ -125,8 +131,8 @@ def test_a_report_of_the_mining_alone(tmp_path: Path) -> None:
     evidence = [
         DetectorEvidence(
             stem="drums", threshold=0.9, stem_set_precision=0.95, stem_set_recall=0.5, songs=2, minutes=3.0,
-            silent_share=0.25, precision=0.9, recall=0.4, percentile_db=-19.5, run_minutes=1.5, run_precision=1.0,
-            run_recall=0.2, run_percentile_db=-32.1,
+            silent_share=0.25, ranking=0.875, precision=0.9, recall=0.4, percentile_db=-19.5, run_minutes=1.5,
+            run_precision=1.0, run_recall=0.2, run_percentile_db=-32.1,
         ),
         DetectorEvidence(
             stem="other", threshold=None, stem_set_precision=None, stem_set_recall=None, songs=0, minutes=0.0,
@@ -136,7 +142,10 @@ def test_a_report_of_the_mining_alone(tmp_path: Path) -> None:
     write_evidence(places.results / DETECTOR_RESULT, evidence)
     assert read_evidence(places.results / DETECTOR_RESULT) == evidence
     text = defossez2019.report(study, places=places).read_text()
-    assert "| drums | 0.900 | 95 %, 50 % | 2 | 3.0 | 25 % | 90 % / 100 % | 40 % / 20 % | -19.5 / -32.1 | 1.5 |" in text
+    assert (
+        "| drums | 0.900 | 95 %, 50 % | 2 | 3.0 | 25 % | 0.875 | 90 % / 100 % | 40 % / 20 % | -19.5 / -32.1 | 1.5 |"
+        in text
+    )
     assert "| other | none |" in text
 
 
@@ -180,7 +189,14 @@ def test_a_detector_is_compared_with_hidden_labels(corpus: Path, tmp_path: Path)
     assert drums.silent_share == pytest.approx(0.72, abs=0.04)
     assert drums.precision == drums.run_precision == drums.silent_share
     assert drums.recall == drums.run_recall == 1.0
+    assert drums.ranking is not None
     assert (flute.songs, flute.silent_share, flute.threshold) == (0, None, None)
+
+
+def test_ranking_counts_pairs_and_halves_of_ties() -> None:
+    scores, silent = np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, False, True, False])
+    assert _ranking(scores, silent) == pytest.approx((2 + 1.5) / 4)
+    assert _ranking(scores, np.ones(4, dtype=bool)) is None
 
 
 def test_a_library_hides_labels_and_the_truth_is_found_again(corpus: Path, tmp_path: Path) -> None:

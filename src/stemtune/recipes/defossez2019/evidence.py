@@ -5,7 +5,9 @@ as mining takes them. Of both,
 
     precision = share with V <= -20 dB,   recall = share of all such windows that is taken,   95th percentile of V.
 
-The paper reports that this percentile falls from -20 to -30 dB when only runs are kept.
+The paper reports that this percentile falls from -20 to -30 dB when only runs are kept. Whatever the threshold,
+
+    ranking = how probably a window that is truly silent has a higher score than one that is not.
 """
 
 import csv
@@ -39,6 +41,7 @@ class DetectorEvidence(Frozen):
     songs: int = Field(description="whose labels know the stem")
     minutes: float = Field(description="that are audible in these")
     silent_share: float | None = Field(description="of the windows, in truth")
+    ranking: float | None = Field(default=None, description="one half is chance")
     precision: float | None = None
     recall: float | None = None
     percentile_db: float | None = Field(default=None, description="95th, of the true volume, in windows taken")
@@ -72,6 +75,7 @@ def examine_detector(
             songs=len(known),
             minutes=silent.size * OUTPUT_SECONDS / 60,
             silent_share=_share(silent),
+            ranking=_ranking(_joined([song.probabilities[place][song.audible] for song in known]), silent),
         )
         if threshold is None:
             found.append(evidence)
@@ -138,6 +142,16 @@ def _share(values: np.ndarray) -> float | None:
 
 def _recall(taken: np.ndarray, silent: np.ndarray) -> float | None:
     return float((taken <= _SILENT_DB).sum() / silent.sum()) if silent.any() else None
+
+
+def _ranking(scores: np.ndarray, silent: np.ndarray) -> float | None:
+    """The area under the curve of true against false positives, from the ranks of all scores."""
+    num_silent, num_others = int(silent.sum()), int(silent.size - silent.sum())
+    if not num_silent or not num_others:
+        return None
+    order = np.sort(scores)
+    ranks = (np.searchsorted(order, scores, side="left") + np.searchsorted(order, scores, side="right") + 1) / 2
+    return float((ranks[silent].sum() - num_silent * (num_silent + 1) / 2) / (num_silent * num_others))
 
 
 def _percentile(volumes: np.ndarray) -> float | None:

@@ -49,6 +49,14 @@ def prepare_index(sizes: Sizes, songs: Songs, places: Places, *, say: Callable[[
         if stem not in trained.thresholds:
             say(f"{stem}: no threshold is right often enough, so nothing is mined for it")
     hidden = _tracks(songs.hidden)
+    if hidden and not (places.results / DETECTOR_RESULT).exists():
+        say("comparing the detector with the hidden labels")
+        asked = prepare([TrackTask(track, STEMS) for track in hidden], folder / "prepared-hidden", num_workers=workers)
+        evidence = examine_detector(trained.network, trained.description.thresholds, asked)
+        write_evidence(places.results / DETECTOR_RESULT, evidence)
+    settings_for(
+        trained, songs.recordings
+    )  # refuses a detector without thresholds, now that it is known how good it is
     library = make_library(folder / "library", hidden, songs.recordings, say=say) if hidden else songs.recordings
     summary = mine(library, detector, index_folder(places), settings_for(trained, library), num_workers=workers)
     found = ", ".join(
@@ -56,10 +64,6 @@ def prepare_index(sizes: Sizes, songs: Songs, places: Places, *, say: Callable[[
     )
     say(f"mined {summary.mined} songs ({summary.skipped} skipped): {found or 'nothing new'}")
     if hidden and not (places.results / EXCERPTS_RESULT).exists():
-        say("comparing with the hidden labels")
-        asked = prepare([TrackTask(track, STEMS) for track in hidden], folder / "prepared-hidden", num_workers=workers)
-        evidence = examine_detector(trained.network, trained.description.thresholds, asked)
-        write_evidence(places.results / DETECTOR_RESULT, evidence)
         _write_excerpts(places, hidden)
 
 

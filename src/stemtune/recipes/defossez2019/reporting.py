@@ -170,15 +170,17 @@ def _mining(places: Places) -> list[str]:
     lines = [
         "## The detector, on songs whose labels were hidden\n",
         "Thresholds are chosen on the stem set, for 95 % of windows at V <= -20 dB. Then, on hidden songs: all windows "
-        "at or above the threshold / those in runs of at least 5 s. The paper's 95th percentiles: -20 / -30 dB.\n",
-        "| without | threshold | stem set: precision, recall | songs | minutes | truly silent | precision | recall | "
-        "95th percentile, dB | minutes in runs |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "at or above the threshold / those in runs of at least 5 s. Ranking: how probably a silent window has a higher "
+        "score than another one. The paper's 95th percentiles: -20 / -30 dB.\n",
+        "| without | threshold | stem set: precision, recall | songs | minutes | truly silent | ranking | "
+        "precision | recall | 95th percentile, dB | minutes in runs |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for line in evidence:
         head = f"| {line.stem} | {_number(line.threshold, 3) or 'none'} |"
         chosen = f"{_percent(line.stem_set_precision)}, {_percent(line.stem_set_recall)}" if line.threshold else ""
-        songs = f"{line.songs} | {line.minutes:.1f} | {_percent(line.silent_share)}"
+        songs = f"{line.songs} | {line.minutes:.1f} | {_percent(line.silent_share)} | "
+        songs += _number(line.ranking, 3) or "-"
         if line.threshold is None:
             lines.append(f"{head} {chosen} | {songs} | | | | |")
             continue
