@@ -46,7 +46,7 @@ def draw_scores(means: Mapping[str, Mapping[str, float]], path: Path) -> None:
 
 def draw_confusions(panels: Sequence[Panel], path: Path) -> None:
     """Figure 5: colours logarithmic, numbers in percent of the stem's frames."""
-    figure, grid = _figure(2.5 * max(1, len(panels)) + 0.5, 2.9, columns=max(1, len(panels)))
+    figure, grid = _figure(2.5 * max(1, len(panels)) + 0.5, 3.5, columns=max(1, len(panels)))
     for axes, panel in zip(grid, panels, strict=False):
         counts = np.array(panel.clusters.confusion)
         axes.imshow(np.log10(1 + counts), cmap="Blues", vmin=0)
