@@ -41,7 +41,7 @@ from stemtune.data.rendering.requests import RenderRequest, render
 from stemtune.evaluation.pictures import draw_stems
 from stemtune.types import StemSet
 
-SONGS = {"chorales": 12, "choir": 12, "drums": 16, "bands": 6, "pop": 6}
+SONGS = {"chorales": 12, "choir": 12, "drums": 16, "bands": 4, "pop": 4}
 SPLITS = (50.0, 0.0, 50.0)  # half with the timbres of training, half with those of tests
 SHEET_SECONDS = 12.0
 STEMS = ("vocals", "drums", "bass", "other")
