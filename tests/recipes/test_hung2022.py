@@ -25,6 +25,7 @@ from stemtune.recipes.reproduce.results import read_record, read_scores
 from stemtune.recipes.reproduce.running import Places, run_cells
 from stemtune.recipes.reproduce.study import Cell, Study
 from stemtune.training.phase import Execution, Experiment
+from stemtune.training.run import train
 from tests.hub.listeners import save_tiny_listener, tiny_listener_config
 
 ROOTS = StudyRoots(data=Path("data"), corpora=Path("corpora"))
@@ -150,6 +151,28 @@ def test_a_miniature_runs_to_its_report(finished: tuple[Study, Places]) -> None:
     assert text.count("] (") == 3 * 3 * 4, "an interval for each method, metric and stem"
     assert "| what the listener hears in the true stems |" in text
     assert all((places.results / f"figure-{number}.png").stat().st_size > 5000 for number in (4, 5, 6))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_smoke_twins_of_the_paper_s_scale_run(method: str, tmp_path: Path) -> None:
+    """Stereo, gains and swapped channels, so that the listener is asked in every step; only sizes differ."""
+    write_songs(tmp_path / "songs", 1)
+    scale = TinyScale(
+        **PAPER.model_dump(exclude={"model", "listener", "segment_seconds", "batch_size", "steps", "epoch_steps"}),
+        model=XUMXConfig(sample_rate=RATE, n_fft=256, hop_length=64, num_bins=100, hidden_size=8, num_layers=1),
+        listener=str(save_tiny_listener(tmp_path / "ear")),
+        segment_seconds=1.0,
+        batch_size=2,
+        steps=2,
+        epoch_steps=2,
+    )
+    songs = Corpus(path=str(tmp_path / "songs"))
+    (cell,) = (cell for cell in make_study(scale, Songs((songs,), songs, songs)).cells if cell.name.startswith(method))
+    (phase,) = cell.experiment.phases
+    assert phase.data.augmentation.gain == (0.25, 1.25)
+    result = train(cell.experiment, tmp_path / "run", execution=EXECUTION, quiet=True)
+    assert result.finished
+    assert bool(result.learned) == (method in {"con-reg", "dis-reg"})
 
 
 def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
