@@ -12,7 +12,7 @@ again to go on. Not run yet: about five hours of two cores.
 Tasks: ``choir`` (female, male: pieces apart), ``karaoke`` (vocals, accompaniment: singers apart), ``drums`` and
 ``chorales`` (rendered; other kits and soundfonts in the test part):
 
-    stemtune data render drums ../shared/data/midi/groove.tar.xz --data ../shared/data -o corpora/drums --songs 60
+    stemtune data render drums --data ../shared/data -o corpora/drums --songs 60
     stemtune data render chorales --data ../shared/data -o corpora/chorales --songs 60
 """
 
@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from stemtune.data.datasets import open_dataset
 from stemtune.data.mixing import MixingConfig
@@ -59,18 +60,23 @@ class Material:
     stems: tuple[str, ...]
     mapping: Mapping[str, str | None] = field(default_factory=dict)
     num_test: int = 8
+    layout: Literal["songs"] | None = None
 
     def tracks(self) -> tuple[list[Track], list[Track]]:
         """For training and for the test; groups (singers) are not divided."""
-        tracks = open_dataset(self.path)
+        tracks = open_dataset(self.path, layout=self.layout)
         tracks = rename_stems(tracks, self.mapping, origin=str(self.path)) if self.mapping else tracks
         if any(track.origin.split == "test" for track in tracks):
             learnt = [track for track in tracks if track.origin.split == "train"]
-            return learnt, [track for track in tracks if track.origin.split == "test"][: self.num_test]
+            return learnt, self._some([track for track in tracks if track.origin.split == "test"])
         groups = sorted({track.origin.group or track.name for track in tracks})
         apart = set(groups[::3])
         kept = [track for track in tracks if (track.origin.group or track.name) in apart]
-        return [track for track in tracks if track not in kept], kept[: self.num_test]
+        return [track for track in tracks if track not in kept], self._some(kept)
+
+    def _some(self, tracks: list[Track]) -> list[Track]:
+        """From all over the list."""
+        return tracks[:: max(1, len(tracks) // self.num_test)][: self.num_test]
 
 
 def materials(data: Path, corpora: Path) -> dict[str, Material]:
@@ -78,8 +84,8 @@ def materials(data: Path, corpora: Path) -> dict[str, Material]:
     return {
         "choir": Material(data / "choralsynth", ("female", "male"), parts),
         "karaoke": Material(data / "mir1k", ("vocals", "accompaniment"), num_test=24),
-        "drums": Material(corpora / "drums", ("kick", "snare", "cymbals")),
-        "chorales": Material(corpora / "chorales", ("soprano", "alto", "tenor", "bass")),
+        "drums": Material(corpora / "drums", ("kick", "snare", "cymbals"), {"toms": None}, layout="songs"),
+        "chorales": Material(corpora / "chorales", ("violin", "clarinet", "saxophone", "bassoon"), layout="songs"),
     }
 
 
