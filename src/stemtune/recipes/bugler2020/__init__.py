@@ -6,8 +6,8 @@ Expected: H1, models pre-trained by deep clustering beat models trained from scr
     task but one; H2, augmentation changes little; R1, the pre-training corpus nearest to the task is best; R2, training
     the mask head alone loses 1 to 5 dB. Our figures: ``docs/bugler2020.md``.
 Cost: at the scale "laptop" some three hours of one core (see ``--plan``). At the scale "paper" 468,000 steps of 24
-    excerpts of 10 s with 26.7 million parameters: at 35 s of one core each (``benchmarks/chimera_step.py``) half a
-    year, which is not meant; some days of one large GPU (estimated, not measured), and 100 GB of audio.
+    excerpts of 10 s with 26.7 million parameters: at 51 s of one core each (``benchmarks/chimera_step.py``) nine
+    months, which is not meant; some days of one large GPU (estimated, not measured), and 100 GB of audio.
 Run: ``stemtune reproduce bugler2020 --scale laptop``, and ``... --report`` at any time.
 Deviations: those of `experiments`, `corpora` and `examination`; at the scale "laptop" everything is smaller (`scales`).
 

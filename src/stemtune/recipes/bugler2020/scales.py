@@ -78,7 +78,7 @@ PAPER = Scale(
     glance_every_steps=100,
     num_excerpts=1000,
     num_glance_excerpts=100,
-    step_seconds=35.0,
+    step_seconds=51.0,
     mask_step_seconds=12.0,
     examination_minutes=10.0,
 )
