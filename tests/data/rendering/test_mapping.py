@@ -75,7 +75,7 @@ def test_requirements_must_exist_and_sound() -> None:
     with pytest.raises(ValidationError, match="none of the stems"):
         StemMapping.model_validate({"stems": {"a": {"rest": True}}, "required": ["b"]})
     mapping = StemMapping.model_validate({"stems": {"a": {"parts": ["x"]}, "b": {"rest": True}}, "required": ["a"]})
-    sound = np.ones((4, 2), dtype=np.float32)
+    sound = np.ones((2, 4), dtype=np.float32)
     require("song", {"a": sound}, mapping)
     for stems in ({"b": sound}, {"a": 0 * sound}):
         with pytest.raises(InputError, match="song: expected the stems a; it has nothing for a"):
@@ -83,7 +83,7 @@ def test_requirements_must_exist_and_sound() -> None:
 
 
 def test_parts_are_added_and_none_is_lost() -> None:
-    parts = {name: np.full((3, 2), value, dtype=np.float32) for name, value in (("x", 1), ("y", 2), ("z", 4))}
+    parts = {name: np.full((2, 3), value, dtype=np.float32) for name, value in (("x", 1), ("y", 2), ("z", 4))}
     mapping = StemMapping.model_validate({"stems": {"low": {"parts": ["x", "y"]}, "rest": {"rest": True}}})
     stems = grouped(parts, mapping)
     assert {name: float(sound[0, 0]) for name, sound in stems.items()} == {"low": 3.0, "rest": 4.0}

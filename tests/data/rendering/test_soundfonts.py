@@ -87,15 +87,27 @@ def notes(channel: int, pitch: int, *starts: float) -> list[Event]:
 def test_channels_add_up_and_are_alone(soundfont: Path) -> None:
     both = sorted([*notes(0, 69, 0.1, 0.5), *notes(20, 60, 0.3)], key=lambda event: event.seconds)
     sound = play_channels(both, soundfont=soundfont, num_channels=21, num_samples=SAMPLE_RATE)
-    assert sound.shape == (21, SAMPLE_RATE, 2)
+    assert sound.shape == (21, 2, SAMPLE_RATE)
     assert not sound[1:20].any()
     alone = play_channels(notes(0, 69, 0.1, 0.5), soundfont=soundfont, num_channels=1, num_samples=SAMPLE_RATE)
     np.testing.assert_allclose(sound[0], alone[0], atol=1e-6)
-    spectrum = np.abs(np.fft.rfft(alone[0, :, 0]))
+    spectrum = np.abs(np.fft.rfft(alone[0, 0]))
     assert abs(int(spectrum.argmax()) - 440) <= 2
-    assert not sound[0, : int(0.09 * SAMPLE_RATE)].any()
+    assert not sound[0, :, : int(0.09 * SAMPLE_RATE)].any()
     again = play_channels(both, soundfont=soundfont, num_channels=21, num_samples=SAMPLE_RATE)
     np.testing.assert_array_equal(sound, again)
+
+
+@needs_fluidsynth
+def test_a_shorter_release_changes_only_what_follows_the_end_of_a_note(soundfont: Path) -> None:
+    tones = notes(0, 69, 0.1)  # until 0.3 s
+    long, short = (
+        play_channels(tones, soundfont=soundfont, num_channels=1, num_samples=SAMPLE_RATE, release_timecents=timecents)
+        for timecents in (12_000.0, 0.0)
+    )
+    held, after = slice(0, int(0.3 * SAMPLE_RATE) // 64 * 64), slice(int(0.31 * SAMPLE_RATE), None)
+    np.testing.assert_array_equal(long[..., held], short[..., held])
+    assert np.square(short[..., after]).sum() < 0.5 * np.square(long[..., after]).sum()
 
 
 @needs_fluidsynth

@@ -13,7 +13,7 @@ from stemtune.data.rendering.desk import Room, equalised, placed
 from stemtune.data.rendering.drum_kits import draw_drum_sound
 from stemtune.data.rendering.drum_map import Hit
 from stemtune.data.rendering.drumming import summed_drums
-from stemtune.data.rendering.fluidsynth import play_channels
+from stemtune.data.rendering.fluidsynth import SHORTER_RELEASE, play_channels
 from stemtune.data.rendering.ingredients import Ingredient, synthesised
 from stemtune.data.rendering.midi_parts import MidiPart, events_of_part
 from stemtune.data.rendering.oneshots import Recordings
@@ -25,7 +25,7 @@ from stemtune.data.rendering.synth_bass import synth_bass
 
 __all__ = ["BandSound", "play_band", "side_chained"]
 
-Stereo = Float32[np.ndarray, "time 2"]
+Stereo = Float32[np.ndarray, "2 time"]
 
 _KICK_NOTES = (35, 36)
 _DRY_PROBABILITY = 0.3
@@ -68,13 +68,13 @@ def play_band(
     """
     font = timbres.soundfonts[int(generator.integers(len(timbres.soundfonts)))]
     semitones = int(generator.integers(-4, 5))
-    sound = BandSound({stem: np.zeros((num_samples, 2), dtype=np.float32) for stem in stems})
-    sends = {stem: np.zeros((num_samples, 2), dtype=np.float32) for stem in stems}
+    sound = BandSound({stem: np.zeros((2, num_samples), dtype=np.float32) for stem in stems})
+    sends = {stem: np.zeros((2, num_samples), dtype=np.float32) for stem in stems}
     sampled = {key: part for key, part in parts.items() if not part.is_drums}
     if electronic and timbres.synthetic and generator.random() < 0.6:
         for key in [key for key in sampled if stem_of[key] == "bass"]:
             notes = [replace(note, pitch=note.pitch + semitones) for note in sampled.pop(key).notes]
-            sound.stems["bass"] += synth_bass(notes, num_samples, generator)[:, None]
+            sound.stems["bass"] += synth_bass(notes, num_samples, generator)
             sound.ingredients["synthesis"] = synthesised("synthesisers")
     mirrored = bool(generator.random() < 0.5)
     dry = _sampled(sampled, stem_of, font, sound, num_samples, semitones, generator, electronic=electronic)
@@ -84,7 +84,7 @@ def play_band(
         if is_bass:
             processed = placed(processed, position=0.0, width=0.1)
         else:
-            flipped = processed[:, ::-1] if mirrored else processed
+            flipped = processed[::-1] if mirrored else processed
             processed = placed(flipped, position=float(generator.normal(0, 0.25)))
         wet_db = float(generator.uniform(-24, -8)) - (12 if is_bass else 0)
         sound.stems[stem] += processed
@@ -131,9 +131,9 @@ def duck_under(stems: Mapping[str, Stereo], kicks: list[float], generator: np.ra
         stem: samples
         if stem in ("drums", "vocals")
         else samples
-        * ducked(kicks, len(samples), depth=depths[stem], recovery_seconds=recovery, ramp_seconds=ramp).astype(
+        * ducked(kicks, samples.shape[1], depth=depths[stem], recovery_seconds=recovery, ramp_seconds=ramp).astype(
             np.float32
-        )[:, None]
+        )
         for stem, samples in stems.items()
     }
 
@@ -159,5 +159,7 @@ def _sampled(
         sound.programs[key] = program
         events += events_of_part(part, channel=channel, program=program, semitones=semitones, generator=generator)
     events.sort(key=lambda event: event.seconds)
-    played = play_channels(events, soundfont=font.path, num_channels=len(parts), num_samples=num_samples)
-    return {key: np.ascontiguousarray(played[channel]) for channel, key in enumerate(parts) if played[channel].any()}
+    played = play_channels(
+        events, soundfont=font.path, num_channels=len(parts), num_samples=num_samples, release_timecents=SHORTER_RELEASE
+    )
+    return {key: played[channel] for channel, key in enumerate(parts) if played[channel].any()}

@@ -19,6 +19,7 @@ from stemtune.data.rendering.chorale_scores import NUM_PARTS, Grid, grid_lines, 
 from stemtune.data.rendering.chorales import chorale_candidates, chorale_of, draw_tempo, draw_transposition
 from stemtune.data.rendering.desk import draw_room, equalised, placed, to_active_level
 from stemtune.data.rendering.draws import generator_of
+from stemtune.data.rendering.effects import in_stereo
 from stemtune.data.rendering.fluidsynth import play_channels
 from stemtune.data.rendering.ingredients import Ingredient, synthesised
 from stemtune.data.rendering.mapping import grouped, require
@@ -72,7 +73,7 @@ class ChoirSinger:
         program = int(generator.choice(_PROGRAMS))
         events = perform(line, channel=0, program=program, manner=manner, generator=generator)
         sound = play_channels(events, soundfont=font.path, num_channels=1, num_samples=num_samples)
-        return sound[0].mean(axis=1), font.ingredient
+        return sound[0].mean(axis=0), font.ingredient
 
     def _bank_for(self, line: Sequence[Note]) -> tuple[VoiceBank, Ingredient]:
         """The voices whose recordings lie nearest to a line."""
@@ -122,7 +123,7 @@ class ChoirProducer:
         room = draw_room(generator, shortest_seconds=0.5, longest_seconds=4.0)
         wet_db, spread = float(generator.uniform(-18, -3)), float(generator.uniform(0.1, 0.9))
         seats = generator.permutation(np.linspace(-1, 1, NUM_PARTS))
-        parts: dict[str, Float32[np.ndarray, "time 2"]] = {}
+        parts: dict[str, Float32[np.ndarray, "2 time"]] = {}
         ingredients = {self.config.sources[plan.source].ingredient}
         chosen: dict[str, str] = {}
         for number, part in enumerate(CHOIR_PARTS):
@@ -130,9 +131,10 @@ class ChoirProducer:
             chosen[part] = str(generator.choice(kinds, p=shares / shares.sum())) if mixed else main
             sound, ingredient = singer.sing(chosen[part], part, line, num_samples=num_samples, generator=generator)
             ingredients.add(ingredient)
-            stereo = np.repeat(equalised(sound, generator, amount_db=2.5)[:, None], 2, axis=1)
-            stereo = to_active_level(stereo, _LEVEL_DB + float(generator.normal(0, 2.0)))
-            stereo = placed(stereo, position=spread * float(seats[number]))
+            sound = to_active_level(
+                equalised(sound, generator, amount_db=2.5), _LEVEL_DB + float(generator.normal(0, 2.0))
+            )
+            stereo = placed(in_stereo(sound), position=spread * float(seats[number]))
             parts[part] = room.added(stereo, wet_db=wet_db + float(generator.normal(0, 1.5)))
         details: dict[str, str | float | int] = {
             "tempo": round(tempo, 1), "transposition": shift, "room_seconds": round(room.decay_seconds, 2),

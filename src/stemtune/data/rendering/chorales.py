@@ -18,6 +18,7 @@ from jaxtyping import Float32
 from stemtune.data.rendering.chorale_scores import NUM_PARTS, Grid, grid_lines, grid_seconds, read_grids
 from stemtune.data.rendering.desk import draw_room, equalised, placed, to_active_level
 from stemtune.data.rendering.draws import generator_of
+from stemtune.data.rendering.effects import in_stereo
 from stemtune.data.rendering.fluidsynth import play_channels
 from stemtune.data.rendering.ingredients import of_soundfont
 from stemtune.data.rendering.instruments import Instrument, find_instrument, fitting_octaves
@@ -120,12 +121,11 @@ class ChoraleProducer:
         room = draw_room(generator, shortest_seconds=0.3, longest_seconds=3.0)
         wet_db, spread = float(generator.uniform(-20, -5)), float(generator.uniform(0.1, 0.8))
         seats = generator.permutation(np.linspace(-1, 1, NUM_PARTS))
-        stems: dict[str, Float32[np.ndarray, "time 2"]] = {}
+        stems: dict[str, Float32[np.ndarray, "2 time"]] = {}
         for channel, name in enumerate(self._instruments):
-            sound = np.repeat(dry[channel].mean(axis=1, keepdims=True), 2, axis=1)  # one player is one place
-            sound = equalised(sound, generator, amount_db=2.5)
+            sound = equalised(dry[channel].mean(axis=0), generator, amount_db=2.5)
             sound = to_active_level(sound, _LEVEL_DB + float(generator.normal(0, 2.5)))
-            sound = placed(sound, position=spread * float(seats[channel]))
+            sound = placed(in_stereo(sound), position=spread * float(seats[channel]))
             stems[name] = room.added(sound, wet_db=wet_db + float(generator.normal(0, 2)))
         details = {"tempo": round(tempo, 1), "transposition": shift, "room_seconds": round(room.decay_seconds, 2)}
         details |= {f"program {name}": number for name, number in programs.items()}

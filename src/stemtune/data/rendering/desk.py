@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from scipy import ndimage, signal
 
 from stemtune.data.rendering.effects import filtered
@@ -26,18 +26,18 @@ class Room:
     """A room's impulse response, of unit energy in each channel, without the direct sound."""
 
     decay_seconds: float
-    response: Float32[np.ndarray, "tap 2"]
+    response: Float32[np.ndarray, "2 tap"]
 
-    def added(self, samples: Float32[np.ndarray, "time 2"], *, wet_db: float) -> Float32[np.ndarray, "time 2"]:
+    def added(self, samples: Float32[np.ndarray, "2 time"], *, wet_db: float) -> Float32[np.ndarray, "2 time"]:
         """The samples within the room; what sounds on after their end is cut."""
         return (samples + self.tail(samples) * np.float32(10 ** (wet_db / 20))).astype(np.float32)
 
-    def tail(self, samples: Float32[np.ndarray, "time 2"]) -> Float32[np.ndarray, "time 2"]:
+    def tail(self, samples: Float32[np.ndarray, "2 time"]) -> Float32[np.ndarray, "2 time"]:
         """What the room adds to the samples, about as loud as they are."""
         if not samples.any():
             return samples
-        wet = cast(Any, signal).oaconvolve(samples, self.response, axes=0)
-        return np.asarray(wet[: len(samples)], dtype=np.float32)
+        wet = cast(Any, signal).oaconvolve(samples, self.response, axes=1)
+        return np.asarray(wet[:, : samples.shape[1]], dtype=np.float32)
 
 
 def draw_room(generator: np.random.Generator, *, shortest_seconds: float, longest_seconds: float) -> Room:
@@ -47,25 +47,25 @@ def draw_room(generator: np.random.Generator, *, shortest_seconds: float, longes
     time = np.arange(num_taps) / SAMPLE_RATE
     size = float(generator.uniform(0.3, 1.0))
     before = 0.004 + 0.03 * size * float(generator.uniform())
-    noise = generator.standard_normal((num_taps, 2)).astype(np.float32)
+    noise = np.ascontiguousarray(generator.standard_normal((num_taps, 2)).T, dtype=np.float32)
     low = filtered(noise, "lowpass", float(generator.uniform(1200, 3500)), order=1)
-    low_tail = low * (10 ** (-3 * time / decay))[:, None]
-    high_tail = (noise - low) * (10 ** (-3 * time / (decay * generator.uniform(0.25, 0.7))))[:, None]
-    rise = np.clip((time - before) / (0.01 + 0.03 * size), 0, 1)[:, None]
+    low_tail = low * 10 ** (-3 * time / decay)
+    high_tail = (noise - low) * 10 ** (-3 * time / (decay * generator.uniform(0.25, 0.7)))
+    rise = np.clip((time - before) / (0.01 + 0.03 * size), 0, 1)
     response = (low_tail + float(generator.uniform(0.15, 0.8)) * high_tail) * rise
     for _ in range(int(generator.integers(5, 14))):
         tap = round(float(generator.uniform(0.003, 0.02 + 0.06 * size)) * SAMPLE_RATE)
         if tap < num_taps:
             gains = generator.uniform(0.2, 1.0, size=2) * generator.choice([-1.0, 1.0])
-            response[tap] += 6 * gains * float(np.exp(-tap / SAMPLE_RATE / 0.03))
+            response[:, tap] += 6 * gains * float(np.exp(-tap / SAMPLE_RATE / 0.03))
     response = filtered(response.astype(np.float32), "highpass", float(generator.uniform(90, 260)), order=1)
     response = filtered(response, "lowpass", float(generator.uniform(5000, 14_000)), order=1)
-    return Room(decay, (response / (np.sqrt(np.square(response).sum(axis=0)) + 1e-9)).astype(np.float32))
+    return Room(decay, (response / (np.sqrt(np.square(response).sum(axis=1, keepdims=True)) + 1e-9)).astype(np.float32))
 
 
 def equalised(
-    samples: Float32[np.ndarray, "time ..."], generator: np.random.Generator, *, amount_db: float = 3.0
-) -> Float32[np.ndarray, "time ..."]:
+    samples: Float32[np.ndarray, "... time"], generator: np.random.Generator, *, amount_db: float = 3.0
+) -> Float32[np.ndarray, "... time"]:
     """Two shelves and two bells at random, each of a gain with this standard deviation."""
     gains = np.clip(generator.normal(0, amount_db, size=4), -3 * amount_db, 3 * amount_db)
     sections = [
@@ -74,20 +74,22 @@ def equalised(
         _bell(float(1000 * 2 ** generator.uniform(0, 2.3)), float(gains[2]), float(generator.uniform(0.6, 2.0))),
         _shelf(float(generator.uniform(4000, 9000)), float(gains[3]), high=True),
     ]
-    return np.asarray(cast(Any, signal).sosfilt(np.stack(sections), samples, axis=0), dtype=np.float32)
+    return np.asarray(cast(Any, signal).sosfilt(np.stack(sections), samples), dtype=np.float32)
 
 
 def placed(
-    samples: Float32[np.ndarray, "time 2"], *, position: float, width: float = 1.0
-) -> Float32[np.ndarray, "time 2"]:
+    samples: Float32[np.ndarray, "2 time"], *, position: float, width: float = 1.0
+) -> Float32[np.ndarray, "2 time"]:
     """A stereo signal narrowed to ``width`` of itself and moved to a place from -1 (left) to 1 (right)."""
-    middle = samples.mean(axis=1, keepdims=True)
     angle = (min(max(position, -1.0), 1.0) + 1) * np.pi / 4
-    gains = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) * np.float32(np.sqrt(2))
-    return ((middle + (samples - middle) * np.float32(width)) * gains).astype(np.float32)
+    result = np.empty_like(samples)
+    for side, gain in enumerate((np.sqrt(2) * np.cos(angle), np.sqrt(2) * np.sin(angle))):
+        np.multiply(samples[side], np.float32(gain * (1 + width) / 2), out=result[side])
+        result[side] += samples[1 - side] * np.float32(gain * (1 - width) / 2)
+    return result
 
 
-def tamed(samples: Float32[np.ndarray, "time ..."], *, headroom: float = 1.2) -> Float32[np.ndarray, "time ..."]:
+def tamed(samples: Float32[np.ndarray, "... time"], *, headroom: float = 1.2) -> Float32[np.ndarray, "... time"]:
     """The samples with single strokes that stick out rounded off, as tape and limiters do.
 
     Args:
@@ -95,7 +97,7 @@ def tamed(samples: Float32[np.ndarray, "time ..."], *, headroom: float = 1.2) ->
         headroom: how far above the usual stroke (the 90th percentile of the louder peaks) the limit lies.
     """
     hop = round(0.01 * SAMPLE_RATE)
-    mono = np.abs(samples) if samples.ndim == 1 else np.abs(samples).max(axis=1)
+    mono = _loudest(samples)
     usable = len(mono) - len(mono) % hop
     peaks = mono[:usable].reshape(-1, hop).max(axis=1)
     peaks = peaks[peaks > 0.1 * peaks.max(initial=0.0)]
@@ -105,15 +107,15 @@ def tamed(samples: Float32[np.ndarray, "time ..."], *, headroom: float = 1.2) ->
     return (limit * np.tanh(samples / limit)).astype(np.float32)
 
 
-def to_active_level(samples: Float32[np.ndarray, "time ..."], level_db: float) -> Float32[np.ndarray, "time ..."]:
+def to_active_level(samples: Float32[np.ndarray, "... time"], level_db: float) -> Float32[np.ndarray, "... time"]:
     """The samples at a level (root mean square in dB) where they sound; silence stays silence."""
     level = active_level(samples)
     gain = 10 ** (level_db / 20) / level if level > 1e-5 else 0.0
-    return (samples * np.float32(gain)).astype(np.float32)
+    return samples * np.float32(gain)
 
 
 def compressed_gain(
-    samples: Float32[np.ndarray, "time ..."],
+    samples: Float32[np.ndarray, "... time"],
     *,
     threshold_db: float,
     ratio: float,
@@ -125,7 +127,7 @@ def compressed_gain(
     Levels are taken every 5 ms, attack and release follow them, and the gain is interpolated in between.
     """
     hop = round(0.005 * SAMPLE_RATE)
-    mono = samples if samples.ndim == 1 else np.abs(samples).max(axis=1)
+    mono = _loudest(samples)
     count = -(-len(mono) // hop)
     power = np.square(np.pad(mono, (0, count * hop - len(mono)))).reshape(count, hop).mean(axis=1)
     over_db = np.maximum(10 * np.log10(power + 1e-12) - threshold_db, 0.0) * (1 - 1 / ratio)
@@ -136,17 +138,16 @@ def compressed_gain(
         weight = rise if wanted > state else fall
         state = weight * state + (1 - weight) * wanted
         reduction_db[index] = state
-    line = np.interp(np.arange(len(mono)), (np.arange(count) + 0.5) * hop, reduction_db)
-    return (10 ** (-line / 20)).astype(np.float32)
+    return _interpolated(10 ** (-reduction_db / 20), hop, len(mono))
 
 
 def limited_gain(
-    samples: Float32[np.ndarray, "time 2"], *, ceiling: float, release_seconds: float = 0.08
+    samples: Float32[np.ndarray, "2 time"], *, ceiling: float, release_seconds: float = 0.08
 ) -> Float32[np.ndarray, "time"]:
     """The gain that keeps these samples below a ceiling, with a look-ahead of some milliseconds; at most 1."""
     hop = round(0.002 * SAMPLE_RATE)
-    count = -(-len(samples) // hop)
-    loudest = np.abs(samples).max(axis=1)
+    loudest = _loudest(samples)
+    count = -(-len(loudest) // hop)
     peaks = np.pad(loudest, (0, count * hop - len(loudest))).reshape(count, hop).max(axis=1)
     around = cast(Any, ndimage).maximum_filter1d(peaks, 3)
     needed = np.minimum(1.0, ceiling / np.maximum(around, 1e-9))
@@ -157,8 +158,18 @@ def limited_gain(
         state = min(gain, 1 - (1 - state) * release)
         gains[index] = state
     gains = np.minimum(gains, np.roll(gains, -1))  # down before the peak, not on it
-    line = np.interp(np.arange(len(samples)), (np.arange(count) + 0.5) * hop, gains)
-    return line.astype(np.float32)
+    return _interpolated(gains, hop, len(loudest))
+
+
+def _loudest(samples: Float32[np.ndarray, "... time"]) -> Float32[np.ndarray, "time"]:
+    """The larger magnitude of the channels, at every sample."""
+    magnitudes = np.abs(samples)
+    return magnitudes if magnitudes.ndim == 1 else magnitudes.max(axis=0)
+
+
+def _interpolated(values: Float64[np.ndarray, "block"], hop: int, num_samples: int) -> Float32[np.ndarray, "time"]:
+    """A line through values in the middle of blocks."""
+    return np.interp(np.arange(num_samples), (np.arange(len(values)) + 0.5) * hop, values).astype(np.float32)
 
 
 def _bell(centre_hz: float, gain_db: float, quality: float) -> np.ndarray:

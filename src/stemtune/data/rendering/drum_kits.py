@@ -40,7 +40,7 @@ class DrumSound:
         ingredient: whose licence counts.
     """
 
-    parts: Mapping[str, Float32[np.ndarray, "time 2"]]
+    parts: Mapping[str, Float32[np.ndarray, "2 time"]]
     kit: str
     ingredient: Ingredient
 
@@ -104,7 +104,7 @@ def draw_drum_sound(
 
 def drums_on_soundfont(
     hits: Sequence[Hit], soundfont: Path, *, program: int, num_samples: int
-) -> dict[str, Float32[np.ndarray, "time 2"]]:
+) -> dict[str, Float32[np.ndarray, "2 time"]]:
     """Every part of a soundfont's kit for itself; stereo, dry."""
     used = [part for part in DRUM_PARTS if any(part_of_note(hit.note) == part for hit in hits)]
     channels = {part: number for number, part in enumerate(used)}
@@ -122,7 +122,7 @@ def drums_on_soundfont(
         num_samples=num_samples,
         drum_channels=frozenset[int]() if is_kit else frozenset(channels.values()),
     )
-    return {part: np.ascontiguousarray(sound[channel]) for part, channel in channels.items()}
+    return {part: sound[channel] for part, channel in channels.items()}
 
 
 def _kits_of(font: Soundfont, electronic: bool) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from stemtune.errors import InputError
 
 __all__ = ["DrumProducer", "processed_drums", "summed_drums"]
 
-Stereo = Float32[np.ndarray, "time 2"]
+Stereo = Float32[np.ndarray, "2 time"]
 
 _SHORTEST_SECONDS = 5.0
 _TAIL_SECONDS = 1.5
@@ -60,8 +60,8 @@ def summed_drums(
 ) -> Stereo:
     """The same as one stem, with one room for all, which takes a quarter of the time."""
     treated, wet_db = _treated(parts, generator)
-    total = np.zeros((num_samples, 2), dtype=np.float32)
-    sends = np.zeros((num_samples, 2), dtype=np.float32)
+    total = np.zeros((2, num_samples), dtype=np.float32)
+    sends = np.zeros((2, num_samples), dtype=np.float32)
     for part, sound in treated.items():
         total += sound
         sends += sound * np.float32(10 ** (wet_db[part] / 20))

@@ -33,14 +33,14 @@ def filtered(
     """A Butterworth filter along time."""
     cutoff_hz = min(max(cutoff_hz, 10.0), 0.45 * SAMPLE_RATE)
     sections = cast(Any, signal).butter(order, cutoff_hz, kind, fs=SAMPLE_RATE, output="sos")
-    return np.asarray(cast(Any, signal).sosfilt(sections, samples, axis=0), dtype=np.float32)
+    return np.asarray(cast(Any, signal).sosfilt(sections, samples), dtype=np.float32)
 
 
 def band_of(samples: Audio, centre_hz: float, width_hz: float) -> NDArray[np.float32]:
     """A gentle band-pass filter along time."""
     low, high = max(centre_hz - width_hz / 2, 60.0), min(centre_hz + width_hz / 2, 0.45 * SAMPLE_RATE)
     sections = cast(Any, signal).butter(1, [low, high], "bandpass", fs=SAMPLE_RATE, output="sos")
-    return np.asarray(cast(Any, signal).sosfilt(sections, samples, axis=0), dtype=np.float32)
+    return np.asarray(cast(Any, signal).sosfilt(sections, samples), dtype=np.float32)
 
 
 def resonator(samples: Audio, centre_hz: float, bandwidth_hz: float) -> NDArray[np.float32]:
@@ -67,15 +67,15 @@ def saturated(samples: Audio, drive_db: float) -> Audio:
 
 
 def in_stereo(samples: Audio) -> Audio:
-    """``time channel`` with two channels, whatever came."""
-    return np.stack([samples, samples], axis=1) if samples.ndim == 1 else samples
+    """``channel time`` with two channels, whatever came."""
+    return np.stack([samples, samples]) if samples.ndim == 1 else samples
 
 
 def pan(samples: Audio, position: float) -> Audio:
     """A mono signal at a place between -1 (left) and 1 (right), at equal power."""
     angle = (position + 1) * np.pi / 4
     gains = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) * np.float32(np.sqrt(2))
-    return samples[:, None] * gains
+    return samples * gains[:, None]
 
 
 def add_room(samples: Audio, generator: np.random.Generator, *, decay_seconds: float, wet_db: float) -> Audio:
@@ -83,12 +83,13 @@ def add_room(samples: Audio, generator: np.random.Generator, *, decay_seconds: f
     num_samples = max(int(decay_seconds * SAMPLE_RATE), 64)
     time = np.arange(num_samples) / SAMPLE_RATE
     envelope = 10 ** (-3 * time / decay_seconds) * np.clip((time - generator.uniform(0.002, 0.02)) / 0.004, 0, 1)
-    response = generator.standard_normal((num_samples, 2)) * envelope[:, None]
+    response = np.ascontiguousarray(generator.standard_normal((num_samples, 2)).T) * envelope
     response = filtered(response.astype(np.float32), "lowpass", float(generator.uniform(2500, 9000)), order=1)
     response = filtered(response, "highpass", float(generator.uniform(120, 400)), order=1)
-    response /= np.sqrt(np.square(response).sum(axis=0)) + 1e-9
+    response /= np.sqrt(np.square(response).sum(axis=1, keepdims=True)) + 1e-9
     stereo = in_stereo(samples)
-    tail = np.asarray(cast(Any, signal).oaconvolve(stereo, response, axes=0), dtype=np.float32)[: len(stereo)]
+    tail = np.asarray(cast(Any, signal).oaconvolve(stereo, response, axes=1), dtype=np.float32)
+    tail = tail[:, : stereo.shape[1]]
     return (stereo + tail * 10 ** (wet_db / 20)).astype(np.float32)
 
 

@@ -19,7 +19,7 @@ from stemtune.errors import ConfigError, InputError, UsageError
 
 __all__ = ["CLASSES", "MAPPINGS", "StemMapping", "StemRule", "grouped", "load_mapping", "require"]
 
-Stereo = Float32[np.ndarray, "time 2"]
+Stereo = Float32[np.ndarray, "2 time"]
 
 CLASSES = (
     "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe",
@@ -159,8 +159,8 @@ def grouped(parts: Mapping[str, Stereo], mapping: StemMapping | None) -> dict[st
     """
     if mapping is None:
         return dict(parts)
-    num_samples = len(next(iter(parts.values())))
-    stems = {stem: np.zeros((num_samples, 2), dtype=np.float32) for stem in mapping.stems}
+    num_samples = next(iter(parts.values())).shape[1]
+    stems = {stem: np.zeros((2, num_samples), dtype=np.float32) for stem in mapping.stems}
     for part, sound in parts.items():
         stem = mapping.stem_of_part(part)
         if stem is not None:

@@ -130,9 +130,9 @@ def draw_kit(
 
 def play_kit(
     hits: Sequence[Hit], kit: OneshotKit, *, num_samples: int, generator: np.random.Generator
-) -> dict[str, Float32[np.ndarray, "time 2"]]:
+) -> dict[str, Float32[np.ndarray, "2 time"]]:
     """The sound of every part of the kit that is struck; stereo, dry."""
-    parts: dict[str, Float32[np.ndarray, "time 2"]] = {}
+    parts: dict[str, Float32[np.ndarray, "2 time"]] = {}
     chokes = np.array([hit.seconds for hit in hits if kind_of_note(hit.note) in ("hat", "pedal", "open_hat")])
     turns: dict[tuple[str, int], int] = defaultdict(int)
     for hit in hits:
@@ -151,8 +151,8 @@ def play_kit(
             later = chokes[chokes > hit.seconds + 0.03]
             sound = _choked(sound, float(later[0]) - hit.seconds) if later.size else sound
         sound = sound[: num_samples - onset]
-        part = parts.setdefault(part_of_note(hit.note), np.zeros((num_samples, 2), dtype=np.float32))
-        part[onset : onset + len(sound)] += pan(sound, kit.positions[kind])
+        part = parts.setdefault(part_of_note(hit.note), np.zeros((2, num_samples), dtype=np.float32))
+        part[:, onset : onset + len(sound)] += pan(sound, kit.positions[kind])
     return {part: parts[part] for part in DRUM_PARTS if part in parts}
 
 
@@ -168,7 +168,7 @@ def _instrument_and_layer(name: str) -> tuple[str, int]:
 
 def _mono(path: Path) -> Audio:
     samples = load_audio(path)
-    return samples if samples.ndim == 1 else samples.mean(axis=1)
+    return samples if samples.ndim == 1 else samples.mean(axis=0)
 
 
 def _in_turns(

@@ -143,7 +143,7 @@ class Rendering:
         details: what was drawn, for the record.
     """
 
-    stems: Mapping[str, Float32[np.ndarray, "time 2"]]
+    stems: Mapping[str, Float32[np.ndarray, "2 time"]]
     ingredients: tuple[Ingredient, ...]
     details: Mapping[str, str | float | int] = field(default_factory=dict[str, Any])
 

@@ -43,7 +43,7 @@ __all__ = ["POP_PARTS", "PopProducer"]
 
 POP_PARTS = ("vocals", "drums", "bass", "other")
 
-Stereo = Float32[np.ndarray, "time 2"]
+Stereo = Float32[np.ndarray, "2 time"]
 
 _TAIL_SECONDS = 1.5
 _SHORTEST_BARS = 6
@@ -202,9 +202,7 @@ def _bass(
         equalised(np.asarray(samples, dtype=np.float32), generator, amount_db=2.0), position=0.0, width=0.1
     )
     if samples.any():
-        samples = (
-            samples * compressed_gain(samples, threshold_db=-24.0, ratio=float(generator.uniform(1.5, 4)))[:, None]
-        )
+        samples = samples * compressed_gain(samples, threshold_db=-24.0, ratio=float(generator.uniform(1.5, 4)))
     if generator.random() < 0.25 and samples.any():
         samples = saturated(samples, float(generator.uniform(-6, 6)))
     return np.asarray(samples, dtype=np.float32), player

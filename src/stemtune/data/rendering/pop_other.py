@@ -10,7 +10,7 @@ from jaxtyping import Float32
 
 from stemtune.data.rendering.desk import Room, equalised, placed, to_active_level
 from stemtune.data.rendering.effects import in_stereo
-from stemtune.data.rendering.fluidsynth import play_channels
+from stemtune.data.rendering.fluidsynth import SHORTER_RELEASE, play_channels
 from stemtune.data.rendering.harmony import Bar
 from stemtune.data.rendering.plans import Soundfont
 from stemtune.data.rendering.pop_bass import without_left_hand
@@ -20,7 +20,7 @@ from stemtune.data.rendering.synth_layers import LAYERS, widened
 
 __all__ = ["accompaniment"]
 
-Stereo = Float32[np.ndarray, "time 2"]
+Stereo = Float32[np.ndarray, "2 time"]
 
 _KEYS = (0, 0, 1, 2, 3, 4, 4, 5, 5, 6, 7, 11, 16, 17, 18, 24, 25, 26, 27, 27, 28, 46)
 _MELODIC = (
@@ -105,8 +105,8 @@ def accompaniment(
         parts["picked"] = int(generator.choice(_PICKED)), _picked(score, generator)
     if not parts:
         parts["piano"] = int(generator.choice(keys)), score.piano
-    mix = np.zeros((num_samples, 2), dtype=np.float32)
-    sends = np.zeros((num_samples, 2), dtype=np.float32)
+    mix = np.zeros((2, num_samples), dtype=np.float32)
+    sends = np.zeros((2, num_samples), dtype=np.float32)
     for name, dry in _played(parts, font, num_samples, generator).items():
         level_db = {"piano": -20.0, "bridge": -22.0}.get(name, -25.0) + float(generator.normal(0, 2.5))
         sound = to_active_level(equalised(dry, generator, amount_db=2.5), level_db)
@@ -135,8 +135,10 @@ def _played(
             events.append(Event(start, "note_on", channel, note.pitch, velocity))
             events.append(Event(start + max(note.duration_seconds, 0.05), "note_off", channel, note.pitch))
     events.sort(key=lambda event: (event.seconds, event.kind == "note_on"))
-    sound = play_channels(events, soundfont=font.path, num_channels=len(parts), num_samples=num_samples)
-    return {name: np.ascontiguousarray(sound[channel]) for channel, name in enumerate(parts) if sound[channel].any()}
+    sound = play_channels(
+        events, soundfont=font.path, num_channels=len(parts), num_samples=num_samples, release_timecents=SHORTER_RELEASE
+    )
+    return {name: sound[channel] for channel, name in enumerate(parts) if sound[channel].any()}
 
 
 def _held(score: PopScore, generator: np.random.Generator) -> list[Note]:

@@ -41,7 +41,7 @@ _FLITE = Ingredient(
 class Vocals:
     """A vocal stem, who sings it, and whose licences count."""
 
-    samples: Float32[np.ndarray, "time 2"]
+    samples: Float32[np.ndarray, "2 time"]
     singer: str
     ingredients: tuple[Ingredient, ...]
 
@@ -69,7 +69,7 @@ def sing_song(
     """
     line = as_line(melody, end_seconds=num_samples / SAMPLE_RATE)
     if not line:
-        return Vocals(np.zeros((num_samples, 2), dtype=np.float32), "nobody", ())
+        return Vocals(np.zeros((2, num_samples), dtype=np.float32), "nobody", ())
     owed: dict[str, Ingredient] = {}
     singer, take = _singer(kind, timbres, choir, num_samples, generator, owed)
     mix = pan(take(line), float(generator.normal(0, 0.08))).astype(np.float32)
@@ -127,17 +127,17 @@ def _singer(
 
 
 def _produced(
-    mix: Float32[np.ndarray, "time 2"], room: Room, generator: np.random.Generator
-) -> Float32[np.ndarray, "time 2"]:
+    mix: Float32[np.ndarray, "2 time"], room: Room, generator: np.random.Generator
+) -> Float32[np.ndarray, "2 time"]:
     """Tone, compression, an echo, a room."""
     mix = filtered(equalised(mix, generator, amount_db=2.5), "highpass", float(generator.uniform(60, 140)))
     level_db = 20 * float(np.log10(active_level(mix)))
     if generator.random() < 0.8:
         ratio = float(generator.uniform(1.5, 5.0))
-        mix *= compressed_gain(mix, threshold_db=level_db - 3, ratio=ratio, attack_seconds=0.005)[:, None]
+        mix *= compressed_gain(mix, threshold_db=level_db - 3, ratio=ratio, attack_seconds=0.005)
     if generator.random() < 0.3:
         shift = round(float(generator.uniform(0.12, 0.5)) * SAMPLE_RATE)
         echo = np.zeros_like(mix)
-        echo[shift:] = mix[:-shift, ::-1] * np.float32(generator.uniform(0.08, 0.3))
+        echo[:, shift:] = mix[::-1, :-shift] * np.float32(generator.uniform(0.08, 0.3))
         mix = mix + filtered(echo, "lowpass", 4000.0)
     return room.added(mix.astype(np.float32), wet_db=float(generator.uniform(-22, -8)))

@@ -36,7 +36,7 @@ __all__ = [
 
 CORPUS_FILE = "corpus.json"
 SONG_FILE = "song.json"
-RENDERER = 1
+RENDERER = 2
 """Raised whenever the same settings begin to sound otherwise."""
 
 _FORMAT = 1

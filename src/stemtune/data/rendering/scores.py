@@ -4,7 +4,7 @@ note = (start, duration, pitch, velocity, who plays it),   event = (time, messag
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -85,7 +85,7 @@ def events_of(score: MidiScore) -> tuple[Event, ...]:
 def notes_of(events: Iterable[Event]) -> tuple[Note, ...]:
     """The notes that the events play, in the order of their onsets."""
     programs: dict[int, int] = {}
-    sounding: dict[tuple[int, int], Note] = {}
+    sounding: dict[tuple[int, int], tuple[Event, int]] = {}
     notes: list[Note] = []
     for event in events:
         if event.kind == "program_change":
@@ -94,8 +94,9 @@ def notes_of(events: Iterable[Event]) -> tuple[Note, ...]:
             key = (event.channel, event.number)
             held = sounding.pop(key, None)
             if held is not None:
-                notes.append(replace(held, duration_seconds=max(event.seconds - held.start_seconds, 0.01)))
+                on, program = held
+                duration = max(event.seconds - on.seconds, 0.01)
+                notes.append(Note(on.seconds, duration, on.number, on.value, on.channel, program, on.part))
             if event.kind == "note_on":
-                program = programs.get(event.channel, 0)
-                sounding[key] = Note(event.seconds, 0.0, event.number, event.value, event.channel, program, event.part)
+                sounding[key] = event, programs.get(event.channel, 0)
     return tuple(sorted(notes, key=lambda note: note.start_seconds))

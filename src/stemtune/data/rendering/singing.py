@@ -20,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 
 from stemtune.data.rendering.effects import band_of, filtered, resonator
-from stemtune.data.rendering.oscillators import Line, hertz, oscillator
+from stemtune.data.rendering.oscillators import Line, oscillator
 from stemtune.data.rendering.scores import Note
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.data.rendering.voice_lines import (
@@ -28,9 +28,9 @@ from stemtune.data.rendering.voice_lines import (
     Manner,
     Voice,
     consonants,
+    frequency_line,
     inhalations,
     loudness_line,
-    pitch_line,
     random_manner,
     random_voice,
     slow_noise,
@@ -59,7 +59,7 @@ def sing(notes: Sequence[Note], num_samples: int, voice: Voice, generator: np.ra
     """
     manner = random_manner(voice, generator)
     loudness, phrase_starts = loudness_line(notes, num_samples, generator)
-    frequency = hertz(pitch_line(notes, num_samples, manner, generator))
+    frequency = frequency_line(notes, num_samples, manner, generator)
     vowels = _vowel_weights(notes, num_samples, generator)
     noise, voicing = consonants(notes, num_samples, manner, generator)
     loudness = loudness * voicing

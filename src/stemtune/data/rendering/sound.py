@@ -20,7 +20,7 @@ SAMPLE_RATE = 44_100
 BLOCK_SAMPLES = SAMPLE_RATE // 4
 
 Audio = NDArray[np.floating[Any]]
-"""Samples as soundfile has them: ``time`` (mono) or ``time channel`` (stereo), nominally within [-1, 1]."""
+"""Samples of type float: ``time`` (mono) or ``channel time`` (stereo), nominally within [-1, 1]."""
 
 _SILENCE_POWER = 1e-6
 
@@ -34,16 +34,15 @@ def active_level(samples: Audio) -> float:
 
 def block_powers(samples: Audio) -> NDArray[np.float64]:
     """The mean square of every whole quarter second, over all channels."""
-    starts = range(0, len(samples) - BLOCK_SAMPLES + 1, BLOCK_SAMPLES)
-    powers: list[float] = []
-    for start in starts:  # one by one, so that they stay in the cache
-        block = samples[start : start + BLOCK_SAMPLES].ravel()
-        powers.append(float(np.einsum("i,i->", block, block)) / block.size)
-    return np.array(powers, dtype=np.float64)
+    count = samples.shape[-1] // BLOCK_SAMPLES
+    channels = np.atleast_2d(samples)[:, : count * BLOCK_SAMPLES]
+    blocks = channels.reshape(len(channels), count, BLOCK_SAMPLES)
+    sums = np.einsum("cbt,cbt->cb", blocks, blocks)
+    return sums.mean(axis=0, dtype=np.float64) / BLOCK_SAMPLES
 
 
 def load_audio(path: Path) -> Audio:
-    """A whole file at the renderer's rate, ``time`` or ``time channel``.
+    """A whole file at the renderer's rate, ``time`` or ``channel time``.
 
     Raises:
         InputError: if it cannot be decoded or has another rate.
@@ -54,4 +53,4 @@ def load_audio(path: Path) -> Audio:
         raise InputError(f"{path}: expected an audio file; it cannot be decoded ({error})") from error
     if sample_rate != SAMPLE_RATE:
         raise InputError(f"{path}: expected {SAMPLE_RATE} Hz; got {sample_rate}: resample it first")
-    return np.asarray(samples, dtype=np.float32)
+    return np.ascontiguousarray(samples.T, dtype=np.float32)

@@ -117,11 +117,11 @@ def widened(samples: Audio, generator: np.random.Generator) -> Audio:
     result = samples
     if generator.random() < 0.5:
         shift = round(generator.uniform(0.004, 0.02) * SAMPLE_RATE)
-        result = np.stack([result[:, 0], np.roll(result[:, 1], shift)], axis=1)
+        result = np.stack([result[0], np.roll(result[1], shift)])
     if generator.random() < 0.4:
         shift = round(generator.uniform(0.15, 0.5) * SAMPLE_RATE)
         echo = np.zeros_like(result)
-        echo[shift:] = result[:-shift, ::-1] * np.float32(generator.uniform(0.2, 0.5))
+        echo[:, shift:] = result[::-1, :-shift] * np.float32(generator.uniform(0.2, 0.5))
         result = result + echo
     if generator.random() < 0.6:
         decay, wet_db = float(generator.uniform(0.4, 2.5)), float(generator.uniform(-16, -4))

@@ -21,7 +21,7 @@ from scipy import fft as scipy_fft
 
 from stemtune.data.rendering.effects import filtered, running_mean
 from stemtune.data.rendering.melodies import elsewhere
-from stemtune.data.rendering.oscillators import hertz, oscillator
+from stemtune.data.rendering.oscillators import oscillator
 from stemtune.data.rendering.scores import Note
 from stemtune.data.rendering.singing import BANDWIDTHS, VOWELS
 from stemtune.data.rendering.sound import SAMPLE_RATE
@@ -29,16 +29,16 @@ from stemtune.data.rendering.voice_lines import (
     Manner,
     Voice,
     consonants,
+    frequency_line,
     inhalations,
     loudness_line,
-    pitch_line,
     random_manner,
     slow_noise,
 )
 
 __all__ = ["sing_together"]
 
-_WINDOW, _HOP, _N_FFT = 1024, 256, 4096
+_WINDOW, _HOP, _N_FFT = 1024, 512, 4096
 _FRAMES_AT_ONCE = 512
 _CHOIR_VOWELS = ("a", "o", "u", "a", "uh", "e")
 _FLOOR = 1e-4
@@ -77,12 +77,12 @@ def sing_together(
         line = notes if index == 0 else elsewhere(notes, generator)
         singer = manner if index == 0 else random_manner(voice, generator)
         pulses += oscillator(
-            "saw", hertz(pitch_line(line, num_samples, singer, generator)), phase=float(generator.random())
+            "saw", frequency_line(line, num_samples, singer, generator), phase=float(generator.random())
         )
     pulses /= np.float32(np.sqrt(num_singers))
-    pulses *= (1 + 0.08 * slow_noise(num_samples, 40.0, generator)).astype(np.float32)
+    pulses *= 1 + np.float32(0.08) * slow_noise(num_samples, 40.0, generator)
     breath = generator.standard_normal(num_samples, dtype=np.float32) * np.float32(manner.breath)
-    source = (pulses + breath * (0.7 + 0.3 * pulses)) * loudness.astype(np.float32)
+    source = (pulses + breath * (0.7 + 0.3 * pulses)) * loudness
     weights = _vowel_weights(
         notes, num_samples, vowels or (tuple(VOWELS) if num_singers == 1 else _CHOIR_VOWELS), generator
     )

@@ -113,7 +113,7 @@ def sing_from_bank(
 def _moved(path: Path, semitones: float, size: float) -> Float32[np.ndarray, "time"]:
     """A recording at another pitch, with its formants where they were, times ``size``."""
     samples = load_audio(path)
-    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    mono = samples if samples.ndim == 1 else samples.mean(axis=0)
     peak_free = np.asarray(mono / (np.sqrt(np.mean(np.square(mono))) + 1e-9) * 0.1, dtype=np.float32)
     moved = transposed(peak_free, semitones)
     ratio = 2 ** (semitones / 12)

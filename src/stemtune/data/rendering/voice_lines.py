@@ -4,6 +4,8 @@ Pitch scoops into notes, glides between them, trembles (vibrato) and errs (jitte
 
     pitch(t) = smooth(note(t)) - scoop * exp(-t_note / 50 ms) + depth(t_note) * sin(phase(t)) + slow noise.
 
+Nothing of this moves faster than some hundred times a second, so lines are made every 64 samples and interpolated.
+
 References: J. Sundberg, "The Science of the Singing Voice", 1987 (vibrato rates).
 Deviations: syllables are drawn at random; no language is sung.
 """
@@ -14,24 +16,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemtune.data.rendering.effects import band_of, running_mean
-from stemtune.data.rendering.oscillators import Line
+from stemtune.data.rendering.oscillators import Line, hertz
 from stemtune.data.rendering.scores import Note
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 
 __all__ = [
+    "CONTROL_RATE",
+    "CONTROL_SAMPLES",
     "VOICES",
     "Manner",
     "Voice",
+    "at_every_sample",
     "consonants",
+    "frequency_line",
     "inhalations",
     "loudness_line",
-    "pitch_line",
     "random_manner",
     "random_voice",
     "slow_noise",
     "smoothed",
 ]
 
+CONTROL_SAMPLES = 64
+CONTROL_RATE = SAMPLE_RATE / CONTROL_SAMPLES
+"""How often a second lines are computed: 689 times."""
+
+_SETTLING_SAMPLES = 441  # until a filter has forgotten that it began
 _CONSONANTS = {  # centre and width in Hz, length in seconds, level of the noise, whether the voice stops
     "s": (7000.0, 4500.0, 0.11, 0.30, True), "sh": (3500.0, 2500.0, 0.11, 0.28, True),
     "f": (6000.0, 8000.0, 0.09, 0.10, True), "h": (1500.0, 2500.0, 0.07, 0.10, True),
@@ -103,71 +113,69 @@ def random_manner(voice: Voice, generator: np.random.Generator) -> Manner:
     )
 
 
-def pitch_line(notes: Sequence[Note], num_samples: int, manner: Manner, generator: np.random.Generator) -> Line:
-    """The pitch at every sample, a MIDI pitch with fractions."""
-    onsets = np.array([round(note.start_seconds * SAMPLE_RATE) for note in notes])
+def frequency_line(notes: Sequence[Note], num_samples: int, manner: Manner, generator: np.random.Generator) -> Line:
+    """The frequency at every sample, in Hz."""
+    count = _num_controls(num_samples)
+    seconds = np.arange(count) / CONTROL_RATE
+    onsets = np.array([note.start_seconds for note in notes])
     pitches = np.array([float(note.pitch) for note in notes]) + generator.normal(0, 0.08, size=len(notes))
-    index = np.clip(np.searchsorted(onsets, np.arange(num_samples), side="right") - 1, 0, None)
-    since = np.clip((np.arange(num_samples) - onsets[index]) / SAMPLE_RATE, 0, None)
+    index = np.clip(np.searchsorted(onsets, seconds, side="right") - 1, 0, None)
+    since = np.clip(seconds - onsets[index], 0, None)
     scoops = (generator.random(len(notes)) < 0.4) * manner.scoop_semitones
-    line = smoothed(pitches[index], manner.glide_seconds * SAMPLE_RATE / 3)
+    line = smoothed(pitches[index], manner.glide_seconds * CONTROL_RATE / 3)
     line = line - scoops[index] * np.exp(-since / 0.05)
     onset_of_vibrato = np.clip((since - 0.25) / 0.4, 0, 1)
-    rate = manner.vibrato_hz * (1 + 0.06 * slow_noise(num_samples, 3.0, generator))
-    vibrato = manner.vibrato_semitones * onset_of_vibrato * np.sin(2 * np.pi * np.cumsum(rate) / SAMPLE_RATE)
-    drift = manner.jitter_semitones * (
-        slow_noise(num_samples, 25.0, generator) + slow_noise(num_samples, 2.0, generator)
-    )
-    return line + vibrato + drift
+    rate = manner.vibrato_hz * (1 + 0.06 * _slow_noise(count, 3.0, generator))
+    vibrato = manner.vibrato_semitones * onset_of_vibrato * np.sin(2 * np.pi * np.cumsum(rate) / CONTROL_RATE)
+    drift = manner.jitter_semitones * (_slow_noise(count, 25.0, generator) + _slow_noise(count, 2.0, generator))
+    return at_every_sample(hertz(line + vibrato + drift), num_samples)
 
 
-def loudness_line(notes: Sequence[Note], num_samples: int, generator: np.random.Generator) -> tuple[Line, list[float]]:
+def loudness_line(notes: Sequence[Note], num_samples: int, generator: np.random.Generator) -> tuple[Audio, list[float]]:
     """The envelope of the voice, and where phrases begin (after a rest of at least a third of a second)."""
-    envelope = np.zeros(num_samples)
+    envelope = np.zeros(_num_controls(num_samples))
     starts: list[float] = []
     end_of_last = -1.0
     for note in notes:
-        start = round(note.start_seconds * SAMPLE_RATE)
-        stop = min(round((note.start_seconds + note.duration_seconds) * SAMPLE_RATE), num_samples)
+        start = round(note.start_seconds * CONTROL_RATE)
+        stop = min(round((note.start_seconds + note.duration_seconds) * CONTROL_RATE), len(envelope))
         if note.start_seconds - end_of_last > 0.33:
             starts.append(note.start_seconds)
         end_of_last = note.start_seconds + note.duration_seconds
-        if stop - start > 64:
+        if stop > start:
             swell = 1 + generator.uniform(-0.3, 0.3) * np.sin(np.pi * np.linspace(0, 1, stop - start))
             envelope[start:stop] = 10 ** (generator.normal(0, 2.5) / 20) * swell
-    return np.clip(smoothed(envelope, 0.018 * SAMPLE_RATE), 0, None), starts
+    envelope = np.clip(smoothed(envelope, 0.018 * CONTROL_RATE), 0, None)
+    return at_every_sample(envelope, num_samples).astype(np.float32), starts
 
 
 def consonants(
     notes: Sequence[Note], num_samples: int, manner: Manner, generator: np.random.Generator
-) -> tuple[Audio, Line]:
+) -> tuple[Audio, Audio]:
     """The noise of the consonants, and a gain for the voice that stops or softens around them."""
-    noise = np.zeros(num_samples)
-    voicing = np.ones(num_samples)
+    noise = np.zeros(num_samples, dtype=np.float32)
+    voicing = np.ones(_num_controls(num_samples))
     names = list(_CONSONANTS)
-    carriers = {
-        name: band_of(generator.standard_normal(num_samples), centre, width)
-        for name, (centre, width, _, level, _) in _CONSONANTS.items()
-        if level > 0
-    }
     for note in notes:
         if generator.random() < 0.3:
             continue
         name = str(generator.choice(names))
-        _, _, seconds, level, stops = _CONSONANTS[name]
+        centre, width, seconds, level, stops = _CONSONANTS[name]
         length = round(seconds * generator.uniform(0.7, 1.5) * SAMPLE_RATE)
         start = max(round(note.start_seconds * SAMPLE_RATE) - length // 2, 0)
         stop = min(start + length, num_samples)
         if stop - start < 200:
             continue
-        voicing[start:stop] = 0.02 if stops else 0.35
+        voicing[start // CONTROL_SAMPLES : -(-stop // CONTROL_SAMPLES)] = 0.02 if stops else 0.35
         if level > 0:
             ramp = np.arange(stop - start) / (stop - start)
             shape = np.exp(-4 * ramp) if seconds < 0.05 else np.sin(np.pi * ramp) ** 0.7
-            segment = carriers[name][start:stop]
+            carrier = band_of(generator.standard_normal(_SETTLING_SAMPLES + stop - start), centre, width)
+            segment = carrier[_SETTLING_SAMPLES:]
             scale = level * 0.25 * manner.consonant_level / (float(segment.std()) + 1e-9)
             noise[start:stop] += segment * shape * scale * generator.uniform(0.5, 1.2) * 0.6
-    return noise.astype(np.float32), smoothed(voicing, 0.006 * SAMPLE_RATE)
+    voicing = smoothed(voicing, 0.006 * CONTROL_RATE)
+    return noise, at_every_sample(voicing, num_samples).astype(np.float32)
 
 
 def inhalations(
@@ -186,14 +194,32 @@ def inhalations(
     return result.astype(np.float32)
 
 
-def smoothed(line: Line, sigma_samples: float) -> Line:
-    """Nearly a convolution with a Gaussian of this standard deviation."""
-    return running_mean(line, round(2 * sigma_samples), times=3)
+def smoothed(line: Line, sigma: float) -> Line:
+    """Nearly a convolution with a Gaussian of this standard deviation, in values of the line."""
+    return running_mean(line, round(2 * sigma), times=3)
 
 
-def slow_noise(num_samples: int, cutoff_hz: float, generator: np.random.Generator) -> Line:
-    """Unit-variance noise below a cutoff, interpolated from a coarse grid."""
-    step = SAMPLE_RATE / (4 * cutoff_hz)
-    count = int(num_samples / step) + 4
-    coarse = np.convolve(generator.standard_normal(count), [0.25, 0.5, 0.25], mode="same") / 0.61
-    return np.interp(np.arange(num_samples) / step, np.arange(count), coarse)
+def slow_noise(num_samples: int, cutoff_hz: float, generator: np.random.Generator) -> Audio:
+    """Unit-variance noise below a cutoff, at every sample."""
+    line = _slow_noise(_num_controls(num_samples), cutoff_hz, generator)
+    return at_every_sample(line, num_samples).astype(np.float32)
+
+
+def at_every_sample(line: Line, num_samples: int) -> Line:
+    """A line that is known every `CONTROL_SAMPLES` samples, interpolated in between."""
+    ramp = np.arange(CONTROL_SAMPLES) / CONTROL_SAMPLES
+    pieces = np.diff(line)[:, None] * ramp
+    pieces += line[:-1, None]
+    return pieces.reshape(-1)[:num_samples]
+
+
+def _num_controls(num_samples: int) -> int:
+    """How many values `at_every_sample` needs."""
+    return -(-num_samples // CONTROL_SAMPLES) + 1
+
+
+def _slow_noise(count: int, cutoff_hz: float, generator: np.random.Generator) -> Line:
+    """The same, every `CONTROL_SAMPLES` samples, interpolated from a coarser grid."""
+    step = CONTROL_RATE / (4 * cutoff_hz)
+    coarse = np.convolve(generator.standard_normal(int(count / step) + 4), [0.25, 0.5, 0.25], mode="same") / 0.61
+    return np.interp(np.arange(count) / step, np.arange(len(coarse)), coarse)

@@ -81,7 +81,7 @@ def _quantised(
     for stem, samples in stems.items():
         if not np.isfinite(samples).all():
             raise InputError(f"{name}: the stem {stem} holds values that are not finite numbers; please report it")
-        sounds[stem] = samples if config.num_channels == 2 else samples.mean(axis=1, keepdims=True)
+        sounds[stem] = samples if config.num_channels == 2 else samples.mean(axis=0, keepdims=True)
     limit = 2.0 ** (config.bits - 1)
     sounds = {stem: samples for stem, samples in sounds.items() if np.abs(samples).max(initial=0.0) * limit >= 1}
     if not sounds:
@@ -89,7 +89,7 @@ def _quantised(
     mixture = sum(sounds.values(), start=np.zeros((1, 1), dtype=np.float32))
     peak = max(float(np.abs(samples).max()) for samples in (*sounds.values(), mixture))
     gain = limit * min(1.0, _FULL_SCALE / peak)
-    return {stem: np.round(samples.T * np.float32(gain)).astype(np.int32) for stem, samples in sounds.items()}
+    return {stem: np.round(samples * np.float32(gain)).astype(np.int32) for stem, samples in sounds.items()}
 
 
 def _fill(
@@ -124,8 +124,8 @@ def _write(folder: Path, stem: str, samples: Int32[np.ndarray, "channel time"], 
     path = folder / f"{stem}.flac"
     encoding = Encoding("flac", "int16" if bits == 16 else "int24")
     with AudioWriter(path, sample_rate=SAMPLE_RATE, num_channels=samples.shape[0], encoding=encoding) as writer:
-        writer.write_integers(torch.from_numpy(np.ascontiguousarray(samples)))
-    powers = block_powers(samples.T.astype(np.float32) / np.float32(2 ** (bits - 1)))
+        writer.write_integers(torch.from_numpy(samples))
+    powers = block_powers(samples.astype(np.float32) / np.float32(2 ** (bits - 1)))
     loud = powers[powers > 10 ** (_ACTIVE_DB / 10)]
     return StemRecord(
         file=path.name,

@@ -229,5 +229,5 @@ def _balance(stems: Mapping[str, Audio], generator: np.random.Generator) -> dict
     gain = min(10 ** (_LEVEL_DB / 20) / active_level(mixture), 0.95 / float(np.abs(mixture).max() + 1e-9))
     balanced = {stem: (samples * np.float32(gain)).astype(np.float32) for stem, samples in balanced.items()}
     if "bass" in balanced:
-        balanced["bass"] = balanced["bass"].mean(axis=1)
+        balanced["bass"] = balanced["bass"].mean(axis=0)
     return balanced

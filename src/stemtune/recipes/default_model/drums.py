@@ -109,14 +109,14 @@ def play_on_hits(
             kit[kind] = synthetic_hit(kind, generator)
         else:
             sample = load_audio(paths[int(generator.integers(len(paths)))])
-            kit[kind] = transposed(sample if sample.ndim == 1 else sample.mean(axis=1), tuning)
+            kit[kind] = transposed(sample if sample.ndim == 1 else sample.mean(axis=0), tuning)
         kit[kind] = kit[kind] * np.float32(10 ** (generator.normal(_KIND_LEVELS_DB[kind], 2.5) / 20))
     soft = {
         kind: filtered(sample, "lowpass", float(generator.uniform(2500, 7000)), order=1) for kind, sample in kit.items()
     }
     width = float(generator.uniform(0, 0.7))
     positions = {kind: float(generator.uniform(-1, 1)) * (0.05 if kind in ("kick", "snare") else width) for kind in kit}
-    mix = np.zeros((num_samples, 2), dtype=np.float32)
+    mix = np.zeros((2, num_samples), dtype=np.float32)
     chokes = [stroke.seconds for stroke in strokes if stroke.kind in ("hat", "open_hat")]
     for stroke in strokes:
         onset = round(stroke.seconds * SAMPLE_RATE)
@@ -131,7 +131,7 @@ def play_on_hits(
             hit = _choked(hit, (min(later) - stroke.seconds) if later else 9.0)
         hit = hit[: num_samples - onset] * np.float32(stroke.velocity**exponent * generator.uniform(0.93, 1.07))
         place = positions[stroke.kind] + 0.03 * stroke.semitones
-        mix[onset : onset + len(hit)] += pan(hit, min(max(place, -1.0), 1.0))
+        mix[:, onset : onset + len(hit)] += pan(hit, min(max(place, -1.0), 1.0))
     return mix
 
 

@@ -63,7 +63,7 @@ def make_phrases(samples: Mapping[Path, float], *, instrument: str, name: str, s
     else:
         notes = list(bass_line(bars, generator, lowest_pitch=lowest + 5))
     num_samples = round(_SECONDS * SAMPLE_RATE)
-    mix = np.zeros((num_samples, 2), dtype=np.float32)
+    mix = np.zeros((2, num_samples), dtype=np.float32)
     loaded: dict[Path, Audio] = {}
     place = float(generator.uniform(-0.5, 0.5))
     for note in notes:
@@ -76,7 +76,7 @@ def make_phrases(samples: Mapping[Path, float], *, instrument: str, name: str, s
         onset = round(note.start_seconds * SAMPLE_RATE)
         sound = sound[: max(num_samples - onset, 0)]
         position = min(max(place + float(generator.normal(0, 0.2)), -1.0), 1.0)
-        mix[onset : onset + len(sound)] += pan(sound, position)
+        mix[:, onset : onset + len(sound)] += pan(sound, position)
     if generator.random() < 0.7:
         decay, wet_db = float(generator.uniform(0.5, 2.5)), float(generator.uniform(-14, -4))
         mix = add_room(mix, generator, decay_seconds=decay, wet_db=wet_db)

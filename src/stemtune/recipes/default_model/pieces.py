@@ -108,9 +108,10 @@ def make_pieces(
 
 def active_level(samples: Audio) -> float:
     """Root mean square over the quarter seconds that are not silent; a small positive number if all are."""
-    usable = len(samples) - len(samples) % _BLOCK_SAMPLES
-    blocks = samples[:usable].reshape(-1, _BLOCK_SAMPLES * (samples.shape[1] if samples.ndim > 1 else 1))
-    powers = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    count = samples.shape[-1] // _BLOCK_SAMPLES
+    channels = np.atleast_2d(samples)[:, : count * _BLOCK_SAMPLES]
+    blocks = channels.reshape(len(channels), count, _BLOCK_SAMPLES)
+    powers = np.mean(np.square(blocks, dtype=np.float64), axis=(0, 2))
     loud = powers[powers > _SILENCE_POWER]
     return float(np.sqrt(loud.mean())) if loud.size else _SILENCE_POWER
 
@@ -139,7 +140,7 @@ def _make_piece(piece: Piece, root: Path, allowed: Sequence[str]) -> tuple[Sourc
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for stem, samples in stems.items():
-        soundfile.write(str(partial / f"{stem}.wav"), samples, SAMPLE_RATE, subtype="PCM_16")
+        soundfile.write(str(partial / f"{stem}.wav"), samples.T, SAMPLE_RATE, subtype="PCM_16")
     if piece.kind == "song":
         target = root / "train" / "songs" / piece.name
         paths = {stem: target / f"{stem}.wav" for stem in stems}
@@ -160,7 +161,7 @@ def _make_piece(piece: Piece, root: Path, allowed: Sequence[str]) -> tuple[Sourc
             stem=stem,
             origin=piece.origin,
             licence=piece.licence,
-            seconds=round(len(stems[stem]) / SAMPLE_RATE, 3),
+            seconds=round(stems[stem].shape[-1] / SAMPLE_RATE, 3),
             rms_db=round(_rms_db(stems[stem]), 2),
         )
         for stem, path in paths.items()

@@ -88,6 +88,6 @@ def real_pieces(rows: Sequence[Row]) -> Iterator[Piece]:
 
 def _load_stems(paths: Mapping[str, Path]) -> Mapping[str, Audio]:
     stems = {stem: load_audio(path) for stem, path in paths.items()}
-    if len({len(samples) for samples in stems.values()}) > 1:
-        raise InputError(f"expected stems of equal length; got { ({s: len(a) for s, a in stems.items()}) }")
+    if len({samples.shape[-1] for samples in stems.values()}) > 1:
+        raise InputError(f"expected stems of equal length; got { ({s: a.shape[-1] for s, a in stems.items()}) }")
     return {stem: np.ascontiguousarray(samples) for stem, samples in stems.items()}

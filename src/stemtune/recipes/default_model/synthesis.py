@@ -65,13 +65,13 @@ def make_other(song: Path | None, *, name: str, seed: int) -> Mapping[str, Audio
     generator = generator_of(seed, name)
     bars = _bars(song, _SECONDS, generator)
     num_samples = round(_SECONDS * SAMPLE_RATE)
-    mix = np.zeros((num_samples, 2), dtype=np.float32)
+    mix = np.zeros((2, num_samples), dtype=np.float32)
     layers = LAYERS
     for index in generator.choice(len(layers), size=int(generator.integers(1, 4)), replace=False):
         layer = in_stereo(layers[int(index)](bars, num_samples, generator))
         layer = widened(layer, generator)
         mix += to_level(layer, float(generator.normal(-20, 3)))
-    mix *= _ducking(bars, num_samples, generator).astype(np.float32)[:, None]
+    mix *= _ducking(bars, num_samples, generator).astype(np.float32)
     mix = filtered(process_mildly(mix, generator), "highpass", float(generator.uniform(40, 180)))
     return {"other": to_level(mix, float(generator.normal(-20, 2.5)))}
 

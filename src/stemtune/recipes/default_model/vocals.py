@@ -93,7 +93,7 @@ def _produced(mix: Audio, generator: np.random.Generator) -> Audio:
     if generator.random() < 0.3:
         shift = round(generator.uniform(0.12, 0.5) * SAMPLE_RATE)
         echo = np.zeros_like(mix)
-        echo[shift:] = mix[:-shift, ::-1] * np.float32(generator.uniform(0.1, 0.35))
+        echo[:, shift:] = mix[::-1, :-shift] * np.float32(generator.uniform(0.1, 0.35))
         mix = mix + filtered(echo, "lowpass", 4000.0)
     if generator.random() < 0.75:
         decay, wet_db = float(generator.uniform(0.3, 2.5)), float(generator.uniform(-20, -6))

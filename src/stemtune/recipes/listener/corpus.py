@@ -152,7 +152,7 @@ def _compact(path: Path, target: Path) -> None:
     if target.exists():
         return
     samples = torch.from_numpy(load_audio(path))
-    mono = (samples if samples.ndim == 1 else samples.mean(dim=1)).unsqueeze(0)
+    mono = (samples if samples.ndim == 1 else samples.mean(dim=0)).unsqueeze(0)
     heard = resample(mono, source_rate=SAMPLE_RATE, target_rate=HEARD_RATE).clamp(-1, 1)
     Sound(heard, HEARD_RATE).save(target)
 
