@@ -1,13 +1,14 @@
 """Claim: rendered corpora sum exactly, are balanced like MUSDB18, and cost less than a twentieth of their length.
 
-For each kind of corpus some songs are rendered (processor seconds of all processes together, from starting them and
-reading scores to written FLAC files), decoded again, and measured:
+For each kind of corpus songs are rendered as ``stemtune data render`` does it (processor seconds of all processes
+together, from starting them and reading scores to written FLAC files), decoded again, and measured:
 
     null depth = 10 log10( sum (mixture - sum of stems)^2 / sum mixture^2 ),
     level(stem) = median over seconds of 10 log10( |stem|^2 / |mixture - stem|^2 ),   in seconds when all stems sound.
 
-The second is what BSSEval 4 calls the SIR of the mixture as an estimate, and is known of the 50 test songs of MUSDB18:
-``musdb18_stem_levels.csv`` holds it as it was published (SiSEC 2018, submission MIX, file ``static/scores.csv`` of
+The first is of two songs of each kind that are rendered again with ``--mixture``. The second is what BSSEval 4 calls
+the SIR of the mixture as an estimate, and is known of the 50 test songs of MUSDB18: ``musdb18_stem_levels.csv`` holds
+it as it was published (SiSEC 2018, submission MIX, file ``static/scores.csv`` of
 github.com/sigsep/sigsep-mus-2018-website). A sheet of spectrograms is drawn of every corpus.
 
     python benchmarks/rendering.py --data ../shared/data --work runs/rendering --out benchmarks/rendering_2cores_202611
@@ -41,7 +42,8 @@ from stemtune.data.rendering.requests import RenderRequest, render
 from stemtune.evaluation.pictures import draw_stems
 from stemtune.types import StemSet
 
-SONGS = {"chorales": 12, "choir": 12, "drums": 16, "bands": 4, "pop": 4}
+SONGS = {"chorales": 24, "choir": 24, "drums": 32, "bands": 16, "pop": 12}
+SONGS_WITH_MIXTURE = 2
 SPLITS = (50.0, 0.0, 50.0)  # half with the timbres of training, half with those of tests
 SHEET_SECONDS = 12.0
 STEMS = ("vocals", "drums", "bass", "other")
@@ -53,7 +55,6 @@ class Heard:
     """What was measured of a song."""
 
     song: SongRecord
-    null_depth_db: float
     levels_db: Mapping[str, float]
 
 
@@ -73,12 +74,13 @@ def main() -> None:
         return
     options.out.mkdir(parents=True, exist_ok=True)
     heard = {kind: heard_songs(options.work / kind, records[kind]) for kind in options.kinds}
+    nulls = {kind: null_depths(kind, options) for kind in options.kinds}
     for kind in options.kinds:
         if not (options.out / f"{kind}.jpg").exists():
             draw_sheet(options.work / kind, records[kind], options.out / f"{kind}.jpg")
     write_songs(options.out / "songs.csv", heard)
     times = json.loads((options.work / TIMES).read_text()) | {"start": start_of_a_process()}
-    text = "\n".join(report(records, heard, times, published_levels())) + "\n"
+    text = "\n".join(report(records, heard, nulls, times, published_levels())) + "\n"
     (options.out / "report.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
@@ -91,7 +93,7 @@ def rendered(kind: str, options: argparse.Namespace) -> CorpusRecord:
     if earlier is not None and earlier.complete and kind in spent:
         return earlier
     options.work.mkdir(parents=True, exist_ok=True)
-    request = RenderRequest(kind=kind, data=options.data, splits=SPLITS, mixture=True)
+    request = RenderRequest(kind=kind, data=options.data, splits=SPLITS)
     before = processor_seconds()
     record = render(request, folder, amount=Amount(songs=options.songs or SONGS[kind]), num_workers=os.cpu_count() or 1)
     spent[kind] = processor_seconds() - before
@@ -120,35 +122,52 @@ def heard_songs(corpus: Path, record: CorpusRecord) -> list[Heard]:
     path = corpus.with_name(f"{corpus.name}_heard.json")
     if not path.exists():
         heard = [listen(corpus, song) for song in record.songs]
-        path.write_text(json.dumps({one.song.name: [one.null_depth_db, one.levels_db] for one in heard}))
+        path.write_text(json.dumps({one.song.name: one.levels_db for one in heard}))
     known = json.loads(path.read_text())
-    return [Heard(song, *known[song.name]) for song in record.songs]
+    return [Heard(song, known[song.name]) for song in record.songs]
 
 
 def listen(corpus: Path, song: SongRecord) -> Heard:
-    """Decode a song's files, and compare their sum with the mixture, and each with the rest."""
-    mixture, stems, rate = decoded(corpus, song)
-    error = mixture - sum(samples.astype(np.int32) for samples in stems.values())
-    total = float(seconds_of(mixture, rate).sum())
-    depth = 10 * np.log10(max(float(seconds_of(error, rate).sum()) / total, 1e-30)) if error.any() else -300.0
+    """Decode a song's files, and compare each with the rest."""
+    stems, rate = decoded(corpus, song)
+    mixture = sum_of(stems)
     powers = {name: seconds_of(samples, rate) for name, samples in stems.items()}
-    rests = {name: seconds_of(mixture - samples.astype(np.int32), rate) for name, samples in stems.items()}
+    rests = {name: seconds_of(mixture - samples, rate) for name, samples in stems.items()}
     sounding = np.all([power > 0 for power in powers.values()], axis=0)
     levels = {
         name: float(np.median(10 * np.log10(powers[name][sounding] / np.maximum(rests[name][sounding], 1e-12))))
         for name in powers
         if len(powers) > 1 and sounding.any()
     }
-    return Heard(song, depth, levels)
+    return Heard(song, levels)
 
 
-def decoded(corpus: Path, song: SongRecord) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
-    """The mixture and the stems as the whole numbers that are in the files, ``time channel``, and their rate."""
+def null_depths(kind: str, options: argparse.Namespace) -> list[float]:
+    """How far below the mixture lies what the sum of the stems lacks of it, in dB, of some songs."""
+    folder = options.work / f"{kind}-with-mixture"
+    request = RenderRequest(kind=kind, data=options.data, splits=SPLITS, mixture=True)
+    record = render(request, folder, amount=Amount(songs=SONGS_WITH_MIXTURE), num_workers=os.cpu_count() or 1)
+    depths: list[float] = []
+    for song in record.songs:
+        stems, rate = decoded(folder, song)
+        assert song.mixture is not None
+        mixture = soundfile.read(folder / song.split / song.name / song.mixture.file, dtype="int16")[0]
+        error = mixture - sum_of(stems)
+        total = float(seconds_of(mixture, rate).sum())
+        depths.append(10 * np.log10(float(np.square(error, dtype=float).sum()) / total) if error.any() else -300.0)
+    return depths
+
+
+def decoded(corpus: Path, song: SongRecord) -> tuple[dict[str, np.ndarray], int]:
+    """The stems as the whole numbers that are in the files, ``time channel``, and their rate."""
     folder = corpus / song.split / song.name
     stems = {name: soundfile.read(folder / stem.file, dtype="int16")[0] for name, stem in song.stems.items()}
-    assert song.mixture is not None
-    mixture, rate = soundfile.read(folder / song.mixture.file, dtype="int16")
-    return mixture, stems, rate
+    return stems, soundfile.info(folder / next(iter(song.stems.values())).file).samplerate
+
+
+def sum_of(stems: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The mixture."""
+    return sum((samples.astype(np.int32) for samples in stems.values()), start=np.zeros((1, 1), dtype=np.int32))
 
 
 def seconds_of(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -174,7 +193,7 @@ def draw_sheet(corpus: Path, record: CorpusRecord, path: Path) -> None:
         if not songs:
             continue
         song = max(songs, key=lambda song: (len(song.stems), song.name))
-        mixture, stems, rate = decoded(corpus, song)
+        stems, rate = decoded(corpus, song)
         start = liveliest(stems, rate)
         piece = slice(start, start + round(SHEET_SECONDS * rate))
 
@@ -182,7 +201,7 @@ def draw_sheet(corpus: Path, record: CorpusRecord, path: Path) -> None:
             return torch.from_numpy(samples[piece].T.astype(np.float32) / 2**15)
 
         figure = draw_stems(
-            mixture=excerpt(mixture),
+            mixture=excerpt(sum_of(stems)),
             estimates=StemSet({name: excerpt(samples) for name, samples in stems.items()}),
             sample_rate=rate,
             title=f"{corpus.name}, {split}",
@@ -212,19 +231,18 @@ def liveliest(stems: Mapping[str, np.ndarray], rate: int) -> int:
 def write_songs(path: Path, heard: Mapping[str, Sequence[Heard]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["kind", "split", "song", "seconds", "null_depth_db", "stem", "level_to_rest_db"])
+        writer.writerow(["kind", "split", "song", "seconds", "stem", "level_to_rest_db"])
         for kind, items in heard.items():
             for item in items:
                 for stem, level in item.levels_db.items():
                     song = item.song
-                    writer.writerow(
-                        [kind, song.split, song.name, song.seconds, f"{item.null_depth_db:.1f}", stem, f"{level:.2f}"]
-                    )
+                    writer.writerow([kind, song.split, song.name, song.seconds, stem, f"{level:.2f}"])
 
 
 def report(
     records: Mapping[str, CorpusRecord],
     heard: Mapping[str, Sequence[Heard]],
+    nulls: Mapping[str, Sequence[float]],
     times: Mapping[str, float],
     published: Mapping[str, np.ndarray],
 ) -> Iterator[str]:
@@ -249,7 +267,7 @@ def report(
     yield "|---|--:|--:|--:|--:|--:|--:|"
     for kind, record in records.items():
         music = sum(song.seconds for song in record.songs)
-        depths = [item.null_depth_db for item in heard[kind]]
+        depths = nulls[kind]
         yield (
             f"| {kind} | {len(record.songs)} | {music / 60:.1f} | {times[kind]:.1f} | {music / times[kind]:.1f} | "
             f"{music / (times[kind] - times['start'] * (os.cpu_count() or 1)):.1f} | "

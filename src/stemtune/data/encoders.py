@@ -27,6 +27,7 @@ __all__ = ["open_encoder"]
 
 LIBSNDFILE_BLOCK_SAMPLES = 65536  # its Ogg encoder dies of blocks that are much longer
 AAC_BLOCK_SAMPLES = 1024
+FLAC_COMPRESSION = 0.5  # level 4 of 8: a sixth faster than the usual 5, and one per cent larger
 VORBIS_COMPRESSION = 0.2  # quality 8 of 10, about 256 kbit/s in stereo
 OPUS_KBPS_PER_CHANNEL = 128
 AAC_KBPS_PER_CHANNEL = 128
@@ -113,7 +114,7 @@ def _compression(encoding: Encoding, sample_rate: int, num_channels: int) -> flo
         per_channel = OPUS_KBPS_PER_CHANNEL if kbps is None else kbps / num_channels
         level = (256 - per_channel) / 250
     else:
-        return VORBIS_COMPRESSION if encoding.container == "ogg" else None
+        return {"ogg": VORBIS_COMPRESSION, "flac": FLAC_COMPRESSION}.get(encoding.container)
     return min(max(level, 0.0), 0.999)
 
 

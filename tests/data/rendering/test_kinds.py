@@ -9,8 +9,11 @@ import soundfile
 
 from stemtune.data.datasets import open_dataset
 from stemtune.data.rendering.choosing import Amount
+from stemtune.data.rendering.drumming import DrumProducer
+from stemtune.data.rendering.plans import Rendering, SongPlan
 from stemtune.data.rendering.records import CorpusRecord, SongRecord, read_corpus
 from stemtune.data.rendering.requests import RenderRequest, render
+from stemtune.errors import InputError
 from tests.data.rendering.conftest import needs_fluidsynth
 from tests.data.rendering.tiny import (
     SAMPLE_RATE,
@@ -209,3 +212,21 @@ def test_singers(singer: str, request_of: Callable[[str], RenderRequest], tmp_pa
     (song,) = render(request, tmp_path / "pop", amount=Amount(songs=1)).songs
     assert str(song.details["singer"]).startswith(singer)
     assert song.stems["vocals"].active_seconds > 5
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_a_number_is_not_written(
+    value: float, request_of: Callable[[str], RenderRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = DrumProducer.render
+
+    def broken(self: DrumProducer, plan: SongPlan) -> Rendering:
+        rendering = played(self, plan)
+        rendering.stems["snare"][0, 100] = value
+        return rendering
+
+    monkeypatch.setattr(DrumProducer, "render", broken)
+    request = request_of("drums").model_copy(update={"splits": (100, 0, 0)})
+    with pytest.raises(InputError, match="the stem snare holds values that are not finite"):
+        render(request, tmp_path / "drums", amount=Amount(songs=1))
+    assert not list((tmp_path / "drums").rglob("*.flac"))

@@ -5,13 +5,11 @@ import pytest
 
 pytest.importorskip("scipy", reason="voices need scipy")
 
-from stemtune.data.rendering.oscillators import hertz
+from stemtune.data.rendering.oscillators import CONTROL_SAMPLES, at_every_sample, frequency_of, hertz, line_of
 from stemtune.data.rendering.scores import Note
 from stemtune.data.rendering.sound import SAMPLE_RATE
 from stemtune.data.rendering.voice_lines import (
-    CONTROL_SAMPLES,
     VOICES,
-    at_every_sample,
     consonants,
     frequency_line,
     loudness_line,
@@ -65,3 +63,15 @@ def test_slow_noise_is_slow_and_of_unit_variance() -> None:
     assert 0.7 < noise.std() < 1.3
     power = np.square(np.abs(np.fft.rfft(noise)))
     assert power[20 * 100 :].sum() < 0.02 * power.sum()  # above 100 Hz
+
+
+def test_the_frequency_of_a_line_of_notes() -> None:
+    line = line_of(NOTES, 4 * SAMPLE_RATE)
+    np.testing.assert_allclose(frequency_of(NOTES, 4 * SAMPLE_RATE), hertz(line))
+    assert [line[round(seconds * SAMPLE_RATE)] for seconds in (0.0, 0.5, 1.5, 2.5, 3.9)] == [57, 57, 64, 64, 57]
+    gliding = line_of(NOTES, 4 * SAMPLE_RATE, glide_seconds=0.1)
+    assert gliding[SAMPLE_RATE] == pytest.approx(57)
+    assert 57 < gliding[round(1.05 * SAMPLE_RATE)] < 64
+    assert gliding[round(1.9 * SAMPLE_RATE)] == pytest.approx(64)
+    short = frequency_of(NOTES, SAMPLE_RATE)  # ends before the second note
+    np.testing.assert_allclose(short, hertz(57.0))

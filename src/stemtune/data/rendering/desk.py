@@ -16,9 +16,13 @@ from jaxtyping import Float32, Float64
 from scipy import ndimage, signal
 
 from stemtune.data.rendering.effects import filtered
+from stemtune.data.rendering.oscillators import at_every_sample
 from stemtune.data.rendering.sound import SAMPLE_RATE, active_level
 
 __all__ = ["Room", "compressed_gain", "draw_room", "equalised", "limited_gain", "placed", "tamed", "to_active_level"]
+
+
+_AUDIBLE_DB = 0.5  # what an equaliser does less than this, it does not do
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ def equalised(
         _bell(float(1000 * 2 ** generator.uniform(0, 2.3)), float(gains[2]), float(generator.uniform(0.6, 2.0))),
         _shelf(float(generator.uniform(4000, 9000)), float(gains[3]), high=True),
     ]
-    return np.asarray(cast(Any, signal).sosfilt(np.stack(sections), samples), dtype=np.float32)
+    audible = [section for section, gain in zip(sections, gains, strict=True) if abs(gain) > _AUDIBLE_DB]
+    if not audible:
+        return samples
+    return np.asarray(cast(Any, signal).sosfilt(np.stack(audible), samples), dtype=np.float32)
 
 
 def placed(
@@ -152,11 +159,8 @@ def limited_gain(
     around = cast(Any, ndimage).maximum_filter1d(peaks, 3)
     needed = np.minimum(1.0, ceiling / np.maximum(around, 1e-9))
     release = float(np.exp(-hop / SAMPLE_RATE / release_seconds))
-    gains = np.empty(count)
-    state = 1.0
-    for index, gain in enumerate(needed.tolist()):
-        state = min(gain, 1 - (1 - state) * release)
-        gains[index] = state
+    lost = np.log(np.maximum(1 - needed, 1e-12)) - np.arange(count) * np.log(release)
+    gains = 1 - np.exp(np.maximum.accumulate(lost) + np.arange(count) * np.log(release))  # it recovers exponentially
     gains = np.minimum(gains, np.roll(gains, -1))  # down before the peak, not on it
     return _interpolated(gains, hop, len(loudest))
 
@@ -168,8 +172,10 @@ def _loudest(samples: Float32[np.ndarray, "... time"]) -> Float32[np.ndarray, "t
 
 
 def _interpolated(values: Float64[np.ndarray, "block"], hop: int, num_samples: int) -> Float32[np.ndarray, "time"]:
-    """A line through values in the middle of blocks."""
-    return np.interp(np.arange(num_samples), (np.arange(len(values)) + 0.5) * hop, values).astype(np.float32)
+    """A line through values in the middle of blocks of an even number of samples."""
+    ends = np.concatenate([values[:1], values, values[-1:]])
+    line = at_every_sample(ends, num_samples + hop // 2, hop=hop)
+    return line[hop // 2 :].astype(np.float32)
 
 
 def _bell(centre_hz: float, gain_db: float, quality: float) -> np.ndarray:

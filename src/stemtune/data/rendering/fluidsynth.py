@@ -30,9 +30,9 @@ from stemtune.errors import InputError
 
 __all__ = ["SHORTER_RELEASE", "fluidsynth_is_installed", "fluidsynth_version", "play_channels", "play_score"]
 
-SHORTER_RELEASE = -1200.0
-"""For instruments that get a room afterwards. Soundfonts let some notes ring for many seconds, far below what can be
-heard in a band; nine tenths of the voices that FluidSynth has to play are such, and half as long is half the work."""
+SHORTER_RELEASE = -1800.0
+"""For instruments that get a room afterwards: a third as long. Soundfonts let some notes ring for many seconds, far
+below what can be heard in a band; nine tenths of the voices that FluidSynth has to play can be such."""
 
 _GAIN = 0.4
 _RELEASE_OF_VOLUME = 38  # SoundFont 2.04, section 8.1.2: releaseVolEnv

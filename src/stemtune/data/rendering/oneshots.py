@@ -151,8 +151,10 @@ def play_kit(
             later = chokes[chokes > hit.seconds + 0.03]
             sound = _choked(sound, float(later[0]) - hit.seconds) if later.size else sound
         sound = sound[: num_samples - onset]
-        part = parts.setdefault(part_of_note(hit.note), np.zeros((2, num_samples), dtype=np.float32))
-        part[:, onset : onset + len(sound)] += pan(sound, kit.positions[kind])
+        part = part_of_note(hit.note)
+        if part not in parts:
+            parts[part] = np.zeros((2, num_samples), dtype=np.float32)
+        parts[part][:, onset : onset + len(sound)] += pan(sound, kit.positions[kind])
     return {part: parts[part] for part in DRUM_PARTS if part in parts}
 
 

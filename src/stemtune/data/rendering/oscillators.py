@@ -20,12 +20,30 @@ from stemtune.data.rendering.effects import filtered, running_mean
 from stemtune.data.rendering.scores import Note
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 
-__all__ = ["WAVES", "Line", "Wave", "gates", "hertz", "line_of", "moving_lowpass", "oscillator"]
+__all__ = [
+    "CONTROL_RATE",
+    "CONTROL_SAMPLES",
+    "WAVES",
+    "Line",
+    "Wave",
+    "at_every_sample",
+    "frequency_of",
+    "gates",
+    "hertz",
+    "line_of",
+    "moving_lowpass",
+    "num_controls",
+    "oscillator",
+]
 
 Wave = Literal["sine", "saw", "square", "triangle"]
 WAVES: tuple[Wave, ...] = ("sine", "saw", "square", "triangle")
 Line = NDArray[np.float64]
 """One value a sample: a frequency, an envelope, a cutoff."""
+
+CONTROL_SAMPLES = 64
+CONTROL_RATE = SAMPLE_RATE / CONTROL_SAMPLES
+"""How often a second slow lines are computed, before `at_every_sample`: 689 times."""
 
 _BLOCK_SAMPLES = 1 << 15
 _SMOOTHING_SAMPLES = 128  # three milliseconds: no gain may jump, or a click would tell where notes begin
@@ -34,6 +52,18 @@ _SMOOTHING_SAMPLES = 128  # three milliseconds: no gain may jump, or a click wou
 def hertz(pitch: Line | float) -> Line:
     """The frequency of a MIDI pitch, equal temperament, A4 = 440 Hz."""
     return np.asarray(440.0 * 2 ** ((np.asarray(pitch, dtype=np.float64) - 69) / 12))
+
+
+def at_every_sample(line: Line, num_samples: int, *, hop: int = CONTROL_SAMPLES) -> Line:
+    """A line that is known every ``hop`` samples, interpolated in between; `num_controls` values are enough."""
+    pieces = np.diff(line)[:, None] * (np.arange(hop) / hop)
+    pieces += line[:-1, None]
+    return pieces.reshape(-1)[:num_samples]
+
+
+def num_controls(num_samples: int) -> int:
+    """How many values `at_every_sample` needs at the control rate."""
+    return -(-num_samples // CONTROL_SAMPLES) + 1
 
 
 def oscillator(wave: Wave, frequency_hz: Line, *, phase: float = 0.0) -> Audio:
@@ -71,15 +101,29 @@ def line_of(notes: Sequence[Note], num_samples: int, *, glide_seconds: float = 0
     """The pitch at every sample: that of the last note that began, with a glide towards it."""
     if not notes:
         return np.full(num_samples, 60.0)
-    onsets = np.array([round(note.start_seconds * SAMPLE_RATE) for note in notes])
     pitches = np.array([float(note.pitch) for note in notes])
-    index = np.clip(np.searchsorted(onsets, np.arange(num_samples), side="right") - 1, 0, None)
-    line = pitches[index]
+    onsets, lengths = _stretches(notes, num_samples)
+    line = np.repeat(pitches, lengths)
     if glide_seconds > 0:
-        previous = pitches[np.maximum(index - 1, 0)]
-        since = (np.arange(num_samples) - onsets[index]) / (glide_seconds * SAMPLE_RATE)
-        line = line + (previous - line) * np.exp(-4 * np.clip(since, 0, None))
+        steps = np.repeat(np.diff(pitches, prepend=pitches[0]), lengths)
+        since = (np.arange(num_samples) - np.repeat(onsets, lengths)) / (glide_seconds * SAMPLE_RATE)
+        line = line - steps * np.exp(-4 * np.clip(since, 0, None))
     return line
+
+
+def frequency_of(notes: Sequence[Note], num_samples: int) -> Line:
+    """The frequency at every sample, in Hz: that of the last note that began."""
+    if not notes:
+        return hertz(line_of(notes, num_samples))
+    frequencies = hertz(np.array([float(note.pitch) for note in notes]))
+    return np.repeat(frequencies, _stretches(notes, num_samples)[1])
+
+
+def _stretches(notes: Sequence[Note], num_samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where notes begin, and for how many samples each is the last one that began; the first from the beginning."""
+    onsets = np.array([round(note.start_seconds * SAMPLE_RATE) for note in notes], dtype=np.int64)
+    edges = np.clip(np.array([0, *onsets[1:].tolist(), num_samples]), 0, num_samples)
+    return onsets, np.diff(edges)
 
 
 def gates(

@@ -130,7 +130,8 @@ class PopProducer:
         }
         if electronic and generator.random() < 0.6:
             stems = duck_under(stems, kicks, generator)
-        stems = {stem: filtered(samples, "highpass", LOWEST_HZ) for stem, samples in stems.items()}
+        deep = {stem: filtered(stems[stem], "highpass", LOWEST_HZ) for stem in ("drums", "bass", "other")}
+        stems = {"vocals": stems["vocals"], **deep}  # which have lost the lowest frequencies already
         if electronic:
             ingredients.append(synthesised("synthesisers"))
         details: dict[str, str | float | int] = {
@@ -167,10 +168,8 @@ class PopProducer:
             raise InputError(
                 f"{locator}: expected at least {_SHORTEST_BARS} bars within the length of a song; got {count}"
             )
-        sung = [
-            sum(score.beats[4 * b] <= note.start_seconds < score.beats[4 * b + 4] for note in score.melody)
-            for b in range(score.num_bars)
-        ]
+        onsets = np.sort(np.array([note.start_seconds for note in score.melody]))
+        sung = np.diff(np.searchsorted(onsets, score.beats[: 4 * score.num_bars + 1 : 4]))
         totals = np.convolve(sung, np.ones(count, dtype=int), mode="valid")
         good = np.flatnonzero(totals >= 0.7 * totals.max())
         return score.bars(int(good[int(generator.integers(len(good)))]), count)

@@ -92,20 +92,14 @@ def read_pop_score(path: Path, *, speed: float = 1.0, semitones: int = 0) -> Pop
         InputError: if it lacks a melody or a piano, or keeps to no beat.
     """
     midi = read_midi(path)
-    notes = notes_of(events_of(midi))
-    parts = {
-        name: tuple(
-            replace(
-                note,
-                start_seconds=note.start_seconds / speed,
-                duration_seconds=note.duration_seconds / speed,
-                pitch=min(max(note.pitch + semitones, 0), 127),
-            )
-            for note in notes
-            if note.part.strip().upper() == name
-        )
-        for name in _PARTS
-    }
+    lists: dict[str, list[Note]] = {name: [] for name in _PARTS}
+    for note in notes_of(events_of(midi)):
+        name = note.part.strip().upper()
+        if name in lists:
+            start, duration = note.start_seconds / speed, note.duration_seconds / speed
+            pitch = min(max(note.pitch + semitones, 0), 127)
+            lists[name].append(Note(start, duration, pitch, note.velocity, note.channel, note.program, note.part))
+    parts = {name: tuple(notes) for name, notes in lists.items()}
     for name in ("MELODY", "PIANO"):
         if not parts[name]:
             raise InputError(f"{path}: expected the tracks {', '.join(_PARTS)} as in POP909; it has no {name}")

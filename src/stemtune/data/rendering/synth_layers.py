@@ -11,7 +11,17 @@ import numpy as np
 
 from stemtune.data.rendering.effects import add_room, filtered
 from stemtune.data.rendering.harmony import Bar, arpeggio, bass_line
-from stemtune.data.rendering.oscillators import WAVES, Line, Wave, gates, hertz, line_of, moving_lowpass, oscillator
+from stemtune.data.rendering.oscillators import (
+    WAVES,
+    Line,
+    Wave,
+    frequency_of,
+    gates,
+    hertz,
+    line_of,
+    moving_lowpass,
+    oscillator,
+)
 from stemtune.data.rendering.scores import Note
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 
@@ -46,7 +56,7 @@ def pad(bars: Sequence[Bar], num_samples: int, generator: np.random.Generator) -
         envelope = gates(
             line, num_samples, attack_seconds=attack, decay_seconds=1.0, sustain=0.8, release_seconds=release
         )
-        frequency = hertz(line_of(line, num_samples))
+        frequency = frequency_of(line, num_samples)
         total += voices(frequency, generator, num_voices=3, detune=detune) * envelope.astype(np.float32)
     slow = np.sin(2 * np.pi * draw(0.03, 0.4) * np.arange(num_samples) / SAMPLE_RATE)
     return moving_lowpass(total, draw(400, 5000) * 2 ** (draw(0, 2) * slow))
@@ -60,7 +70,7 @@ def arpeggiated(bars: Sequence[Bar], num_samples: int, generator: np.random.Gene
         notes, num_samples, attack_seconds=0.002, decay_seconds=draw(0.04, 0.4), sustain=draw(0, 0.4),
         release_seconds=draw(0.02, 0.3),
     )  # fmt: skip
-    frequency = hertz(line_of(notes, num_samples))
+    frequency = frequency_of(notes, num_samples)
     if generator.random() < 0.3:
         modulator = oscillator("sine", frequency * float(generator.choice([1, 1.41, 2, 3.5])))
         turns = np.cumsum(frequency) / SAMPLE_RATE
@@ -84,7 +94,7 @@ def stabs(bars: Sequence[Bar], num_samples: int, generator: np.random.Generator)
         envelope = gates(
             notes, num_samples, attack_seconds=0.003, decay_seconds=decay, sustain=0.1, release_seconds=0.08
         )
-        frequency = hertz(line_of(notes, num_samples))
+        frequency = frequency_of(notes, num_samples)
         total += voices(frequency, generator, num_voices=3, detune=0.12) * envelope.astype(np.float32)
     return filtered(total, "lowpass", brightness)
 

@@ -16,17 +16,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemtune.data.rendering.effects import band_of, running_mean
-from stemtune.data.rendering.oscillators import Line, hertz
+from stemtune.data.rendering.oscillators import (
+    CONTROL_RATE,
+    CONTROL_SAMPLES,
+    Line,
+    at_every_sample,
+    hertz,
+    num_controls,
+)
 from stemtune.data.rendering.scores import Note
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 
 __all__ = [
-    "CONTROL_RATE",
-    "CONTROL_SAMPLES",
     "VOICES",
     "Manner",
     "Voice",
-    "at_every_sample",
     "consonants",
     "frequency_line",
     "inhalations",
@@ -36,10 +40,6 @@ __all__ = [
     "slow_noise",
     "smoothed",
 ]
-
-CONTROL_SAMPLES = 64
-CONTROL_RATE = SAMPLE_RATE / CONTROL_SAMPLES
-"""How often a second lines are computed: 689 times."""
 
 _SETTLING_SAMPLES = 441  # until a filter has forgotten that it began
 _CONSONANTS = {  # centre and width in Hz, length in seconds, level of the noise, whether the voice stops
@@ -115,7 +115,7 @@ def random_manner(voice: Voice, generator: np.random.Generator) -> Manner:
 
 def frequency_line(notes: Sequence[Note], num_samples: int, manner: Manner, generator: np.random.Generator) -> Line:
     """The frequency at every sample, in Hz."""
-    count = _num_controls(num_samples)
+    count = num_controls(num_samples)
     seconds = np.arange(count) / CONTROL_RATE
     onsets = np.array([note.start_seconds for note in notes])
     pitches = np.array([float(note.pitch) for note in notes]) + generator.normal(0, 0.08, size=len(notes))
@@ -133,7 +133,7 @@ def frequency_line(notes: Sequence[Note], num_samples: int, manner: Manner, gene
 
 def loudness_line(notes: Sequence[Note], num_samples: int, generator: np.random.Generator) -> tuple[Audio, list[float]]:
     """The envelope of the voice, and where phrases begin (after a rest of at least a third of a second)."""
-    envelope = np.zeros(_num_controls(num_samples))
+    envelope = np.zeros(num_controls(num_samples))
     starts: list[float] = []
     end_of_last = -1.0
     for note in notes:
@@ -154,7 +154,7 @@ def consonants(
 ) -> tuple[Audio, Audio]:
     """The noise of the consonants, and a gain for the voice that stops or softens around them."""
     noise = np.zeros(num_samples, dtype=np.float32)
-    voicing = np.ones(_num_controls(num_samples))
+    voicing = np.ones(num_controls(num_samples))
     names = list(_CONSONANTS)
     for note in notes:
         if generator.random() < 0.3:
@@ -201,21 +201,8 @@ def smoothed(line: Line, sigma: float) -> Line:
 
 def slow_noise(num_samples: int, cutoff_hz: float, generator: np.random.Generator) -> Audio:
     """Unit-variance noise below a cutoff, at every sample."""
-    line = _slow_noise(_num_controls(num_samples), cutoff_hz, generator)
+    line = _slow_noise(num_controls(num_samples), cutoff_hz, generator)
     return at_every_sample(line, num_samples).astype(np.float32)
-
-
-def at_every_sample(line: Line, num_samples: int) -> Line:
-    """A line that is known every `CONTROL_SAMPLES` samples, interpolated in between."""
-    ramp = np.arange(CONTROL_SAMPLES) / CONTROL_SAMPLES
-    pieces = np.diff(line)[:, None] * ramp
-    pieces += line[:-1, None]
-    return pieces.reshape(-1)[:num_samples]
-
-
-def _num_controls(num_samples: int) -> int:
-    """How many values `at_every_sample` needs."""
-    return -(-num_samples // CONTROL_SAMPLES) + 1
 
 
 def _slow_noise(count: int, cutoff_hz: float, generator: np.random.Generator) -> Line:

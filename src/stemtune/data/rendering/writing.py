@@ -7,6 +7,7 @@ Stems are rounded to whole numbers first, and the mixture is the sum of these, s
 with one gain for all, at most 1, that keeps every stem and the mixture below full scale.
 """
 
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -77,17 +78,20 @@ def _quantised(
     name: str, stems: Mapping[str, np.ndarray], config: RenderConfig
 ) -> dict[str, Int32[np.ndarray, "channel time"]]:
     """The stems that sound, as whole numbers in units of the last bit."""
-    sounds: dict[str, np.ndarray] = {}
-    for stem, samples in stems.items():
-        if not np.isfinite(samples).all():
-            raise InputError(f"{name}: the stem {stem} holds values that are not finite numbers; please report it")
-        sounds[stem] = samples if config.num_channels == 2 else samples.mean(axis=0, keepdims=True)
     limit = 2.0 ** (config.bits - 1)
-    sounds = {stem: samples for stem, samples in sounds.items() if np.abs(samples).max(initial=0.0) * limit >= 1}
+    sounds: dict[str, np.ndarray] = {}
+    peak = 0.0
+    for stem, samples in stems.items():
+        kept = samples if config.num_channels == 2 else samples.mean(axis=0, keepdims=True)
+        loudest = _peak(kept)
+        if not math.isfinite(loudest):
+            raise InputError(f"{name}: the stem {stem} holds values that are not finite numbers; please report it")
+        if loudest * limit >= 1:
+            sounds[stem] = kept
+            peak = max(peak, loudest)
     if not sounds:
         raise InputError(f"{name}: all of its stems are silent; its score has no notes for them")
-    mixture = sum(sounds.values(), start=np.zeros((1, 1), dtype=np.float32))
-    peak = max(float(np.abs(samples).max()) for samples in (*sounds.values(), mixture))
+    peak = max(peak, _peak(sum(sounds.values(), start=np.zeros((1, 1), dtype=np.float32))))
     gain = limit * min(1.0, _FULL_SCALE / peak)
     return {stem: np.round(samples * np.float32(gain)).astype(np.int32) for stem, samples in sounds.items()}
 
@@ -125,7 +129,7 @@ def _write(folder: Path, stem: str, samples: Int32[np.ndarray, "channel time"], 
     encoding = Encoding("flac", "int16" if bits == 16 else "int24")
     with AudioWriter(path, sample_rate=SAMPLE_RATE, num_channels=samples.shape[0], encoding=encoding) as writer:
         writer.write_integers(torch.from_numpy(samples))
-    powers = block_powers(samples.astype(np.float32) / np.float32(2 ** (bits - 1)))
+    powers = block_powers(samples.astype(np.float32)) / 4.0 ** (bits - 1)
     loud = powers[powers > 10 ** (_ACTIVE_DB / 10)]
     return StemRecord(
         file=path.name,
@@ -133,8 +137,13 @@ def _write(folder: Path, stem: str, samples: Int32[np.ndarray, "channel time"], 
         level_db=round(_db(float(powers.mean()) if powers.size else 0.0), 2),
         active_level_db=round(_db(float(loud.mean()) if loud.size else 0.0), 2),
         active_seconds=round(loud.size * BLOCK_SAMPLES / SAMPLE_RATE, 2),
-        peak=round(int(np.abs(samples).max()) / 2 ** (bits - 1), 5),
+        peak=round(_peak(samples) / 2 ** (bits - 1), 5),
     )
+
+
+def _peak(samples: np.ndarray) -> float:
+    """The largest magnitude; not a number, or infinite, if one of the samples is."""
+    return max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
 
 
 def _db(power: float) -> float:
