@@ -42,7 +42,7 @@ from stemtune.data.rendering.requests import RenderRequest, render
 from stemtune.evaluation.pictures import draw_stems
 from stemtune.types import StemSet
 
-SONGS = {"chorales": 24, "choir": 24, "drums": 32, "bands": 16, "pop": 12}
+SONGS = {"chorales": 24, "choir": 24, "drums": 32, "bands": 16, "pop": 18}
 SONGS_WITH_MIXTURE = 2
 SPLITS = (50.0, 0.0, 50.0)  # half with the timbres of training, half with those of tests
 SHEET_SECONDS = 12.0

@@ -13,6 +13,7 @@ from stemtune.data.rendering.desk import Room, equalised, placed
 from stemtune.data.rendering.drum_kits import draw_drum_sound
 from stemtune.data.rendering.drum_map import Hit
 from stemtune.data.rendering.drumming import summed_drums
+from stemtune.data.rendering.effects import in_stereo
 from stemtune.data.rendering.fluidsynth import SHORTER_RELEASE, play_channels
 from stemtune.data.rendering.ingredients import Ingredient, synthesised
 from stemtune.data.rendering.midi_parts import MidiPart, events_of_part
@@ -80,12 +81,11 @@ def play_band(
     dry = _sampled(sampled, stem_of, font, sound, num_samples, semitones, generator, electronic=electronic)
     for key, samples in dry.items():
         stem, is_bass = stem_of[key], stem_of[key] == "bass"
-        processed = equalised(samples, generator, amount_db=2.0)
         if is_bass:
-            processed = placed(processed, position=0.0, width=0.1)
+            processed = in_stereo(equalised(samples.mean(axis=0), generator, amount_db=2.0))
         else:
-            flipped = processed[::-1] if mirrored else processed
-            processed = placed(flipped, position=float(generator.normal(0, 0.25)))
+            processed = equalised(samples[::-1] if mirrored else samples, generator, amount_db=2.0)
+            processed = placed(processed, position=float(generator.normal(0, 0.25)))
         wet_db = float(generator.uniform(-24, -8)) - (12 if is_bass else 0)
         sound.stems[stem] += processed
         if generator.random() > _DRY_PROBABILITY:

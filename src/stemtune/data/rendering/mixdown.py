@@ -16,7 +16,7 @@ from stemtune.data.rendering.sound import active_level
 
 __all__ = ["STEM_LEVELS_DB", "mixed_down"]
 
-STEM_LEVELS_DB = {"vocals": (-5.0, 2.5), "drums": (-4.5, 2.5), "bass": (-6.5, 3.0), "other": (-6.5, 3.0)}
+STEM_LEVELS_DB = {"vocals": (-6.5, 2.5), "drums": (-4.5, 2.5), "bass": (-6.5, 3.0), "other": (-6.5, 3.0)}
 """Mean and standard deviation of the level of a stem; stems of other names are as loud as ``other``."""
 
 _MASTER_DB = (-15.0, 2.0)

@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from stemtune.data.rendering.band_playing import duck_under
 from stemtune.data.rendering.bands import LOWEST_HZ
 from stemtune.data.rendering.choir import ChoirSinger
-from stemtune.data.rendering.desk import compressed_gain, draw_room, equalised, placed
+from stemtune.data.rendering.desk import compressed_gain, draw_room, equalised
 from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.drum_kits import draw_drum_sound, scan_kits
 from stemtune.data.rendering.drum_map import Hit
@@ -189,19 +189,17 @@ def _bass(
     lowest = int(generator.integers(24, 30)) if electronic else 28
     notes = bass_of_song(score, kicks, generator, lowest_pitch=lowest)
     if timbres.synthetic and generator.random() < (0.75 if electronic else 0.05):
-        samples = in_stereo(synth_bass(notes, num_samples, generator))
+        samples = synth_bass(notes, num_samples, generator)
         player = "synthesiser"
     else:
         program = int(generator.choice(_SYNTH_BASS_PROGRAMS if electronic else _BASS_PROGRAMS))
         manner = draw_manner(generator, vibrato_semitones=0.05)
         events = perform(notes, channel=0, program=program, manner=manner, generator=generator)
-        samples = play_channels(events, soundfont=font.path, num_channels=1, num_samples=num_samples)[0]
+        samples = play_channels(events, soundfont=font.path, num_channels=1, num_samples=num_samples)[0].mean(axis=0)
         player = f"program {program}"
-    samples = placed(
-        equalised(np.asarray(samples, dtype=np.float32), generator, amount_db=2.0), position=0.0, width=0.1
-    )
+    samples = equalised(samples, generator, amount_db=2.0)
     if samples.any():
         samples = samples * compressed_gain(samples, threshold_db=-24.0, ratio=float(generator.uniform(1.5, 4)))
     if generator.random() < 0.25 and samples.any():
         samples = saturated(samples, float(generator.uniform(-6, 6)))
-    return np.asarray(samples, dtype=np.float32), player
+    return in_stereo(samples), player
