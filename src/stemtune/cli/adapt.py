@@ -125,7 +125,7 @@ def adapt(
 
 
 def _conclude(done: "Adapted", folder: Path, *, as_json: bool) -> None:
-    from stemtune.recipes.adapt.report import growth_text
+    from stemtune.recipes.adapt.report import growth_text, longer_text
     from stemtune.recipes.adapt.results import verdict
 
     if as_json:
@@ -133,6 +133,8 @@ def _conclude(done: "Adapted", folder: Path, *, as_json: bool) -> None:
         return
     print(verdict(done.outcome, base=done.plan.base_name))
     print(growth_text(done.outcome))
+    if longer := longer_text(done.outcome, done.plan):
+        print(longer)
     print(f"report: {done.report}\nmodel:  stemtune separate -n {folder} song.mp3")
 
 

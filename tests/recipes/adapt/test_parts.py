@@ -7,7 +7,8 @@ import pytest
 from stemtune.errors import InputError
 from stemtune.evaluation.table import Evaluation, TrackScore
 from stemtune.recipes.adapt.folding import GUARD_SECONDS, assign, cut_in_time, join_groups
-from stemtune.recipes.adapt.report import growth_text
+from stemtune.recipes.adapt.plan import AdaptRequest, Plan
+from stemtune.recipes.adapt.report import growth_text, longer_text
 from stemtune.recipes.adapt.results import Gain, Outcome, StemOutcome, verdict
 from stemtune.recipes.adapt.rules import RULES, find_rule
 from stemtune.recipes.adapt.running import _has_settled
@@ -113,6 +114,19 @@ def test_what_more_recordings_would_bring_is_said_as_surely_as_it_is_known() -> 
     assert "cannot be told whether more would help" in growth_text(outcome(Gain(value=1.0, low=-0.5, high=1.5)))
     assert "More of the same does not help" in growth_text(outcome(Gain(value=-1.0, low=-1.5, high=-0.5)))
     assert growth_text(outcome(None)) == "That cannot be told from these recordings: there is too little."
+
+
+def test_it_is_said_when_time_was_too_short() -> None:
+    def text(*, best: int, planned: int, asked: int | None = None) -> str:
+        request = AdaptRequest(stems="songs", steps=asked)
+        plan = Plan.model_construct(request=request, steps=planned, rule=find_rule(3.0))
+        return longer_text(outcome(None).model_copy(update={"steps": best}), plan)
+
+    most = find_rule(3.0).most_steps
+    assert text(best=60, planned=100) == ""
+    assert "--budget 20 lets it learn for longer" in text(best=100, planned=100)
+    assert f"--steps {2 * most} lets it" in text(best=most, planned=most)
+    assert "more than --steps 50" in text(best=50, planned=50, asked=50)
 
 
 def test_a_failure_is_called_one() -> None:

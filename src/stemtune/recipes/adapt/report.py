@@ -19,7 +19,7 @@ from stemtune.evaluation.report_charts import Curve, draw_curves
 from stemtune.recipes.adapt.plan import Plan
 from stemtune.recipes.adapt.results import FRESH, METRIC, Gain, Outcome, StemOutcome, verdict
 
-__all__ = ["growth_text", "write_reports"]
+__all__ = ["growth_text", "longer_text", "write_reports"]
 
 _FEW_UNITS = 8
 _Cell = str | tuple[str, str]
@@ -58,6 +58,25 @@ def growth_text(outcome: Outcome) -> str:
     return f"{tried} So it cannot be told whether more would help: the interval holds zero."
 
 
+def longer_text(outcome: Outcome, plan: Plan) -> str:
+    """What would let it learn for longer, if it was still getting better at the end; else nothing."""
+    if outcome.steps < plan.steps:
+        return ""
+    request = plan.request
+    if request.steps is not None:
+        return f"It was still getting better at its last step: try more than --steps {request.steps}."
+    if plan.steps < plan.rule.most_steps:
+        budget = request.budget_minutes
+        return (
+            f"It was still getting better when its {budget:g} minutes were planned to be over: --budget {2 * budget:g} "
+            "lets it learn for longer."
+        )
+    return (
+        f"It was still getting better after {plan.steps} steps, which are the most that so few recordings are usually "
+        f"worth: --steps {2 * plan.steps} lets it learn for longer."
+    )
+
+
 def _content(plan: Plan, outcome: Outcome, folder: Path, *, name: str, command: str) -> dict[str, Any]:
     base = plan.base_name if any(stem.base is not None for stem in outcome.stems) else ""
     curves = [
@@ -74,7 +93,7 @@ def _content(plan: Plan, outcome: Outcome, folder: Path, *, name: str, command: 
             (str(plan.num_units), "pieces scored"),
             (f"{outcome.minutes_taken:.0f}", "minutes of computing"),
         ],
-        "warnings": _warnings(plan),
+        "warnings": [*_warnings(plan), *filter(None, [longer_text(outcome, plan)])],
         "base": base,
         "scores_text": (
             f"Every piece was separated by a model that had not learnt from it, in {len(plan.folds)} folds. {METRIC} "
