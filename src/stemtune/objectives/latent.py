@@ -28,7 +28,7 @@ from typing import Literal
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
@@ -36,7 +36,7 @@ from torch.nn import functional
 from stemtune.config import Config
 from stemtune.errors import ConfigError
 from stemtune.objectives.base import FindTeacher, ListeningTeacher, Objective
-from stemtune.signal.repetition import frame_index, repeat_frames
+from stemtune.signal.repetition import frame_index
 from stemtune.types import Batch, Estimate, Heard, LatentGrid, Loss
 
 __all__ = [
@@ -53,6 +53,8 @@ CON_REG_WEIGHT, DIS_REG_WEIGHT = 1e-6, 1.0  # lambda, as the paper found by sear
 _SMALLEST_LENGTH = 1e-8
 
 Vectors = Float[Tensor, "batch stem feature frame"]
+Features = Float[Tensor, "batch stem feature long_frame"]
+Places = Int[Tensor, "batch stem frame"]
 Pairs = Float[Tensor, "batch stem other frame"]
 
 
@@ -75,7 +77,9 @@ class ConRegConfig(ListeningConfig):
     def build(self) -> "LatentRegulariser":
         """The objective, still without its listener."""
         margin = self.margin
-        return LatentRegulariser(self, "con_reg", lambda latents, heard: con_reg(latents, heard, margin=margin))
+        return LatentRegulariser(
+            self, "con_reg", lambda latents, heard, index: con_reg(latents, heard, index, margin=margin)
+        )
 
 
 class DisRegConfig(ListeningConfig):
@@ -89,25 +93,35 @@ class DisRegConfig(ListeningConfig):
     def build(self) -> "LatentRegulariser":
         """The objective, still without its listener."""
         sign = 1.0 if self.reading == "similarity" else -1.0
-        return LatentRegulariser(self, "dis_reg", lambda latents, heard: dis_reg(latents, heard, sign=sign))
+        return LatentRegulariser(
+            self, "dis_reg", lambda latents, heard, index: dis_reg(latents, heard, index, sign=sign)
+        )
 
 
-def con_reg(latents: Vectors, heard: Vectors, *, margin: float) -> Pairs:
-    """Con-Reg's summands, of vectors of length one: stem ``i`` of the latents against stem ``j`` of the features."""
-    cosines = _cosines(latents, heard)
+def con_reg(latents: Vectors, heard: Features, index: Places, *, margin: float) -> Pairs:
+    """Con-Reg's summands, of vectors of length one: stem ``i`` of the latents against stem ``j`` of the features.
+
+    Args:
+        latents: mapped to the listener's width.
+        heard: the listener's, in its own frames.
+        index: which of these each frame of the latents lies in, for each stem.
+        margin: alpha.
+    """
+    cosines = _against_heard(latents, heard, index)
     own = torch.eye(cosines.shape[1], dtype=torch.bool, device=cosines.device)[:, :, None]
     return torch.where(own, 1 - cosines, (cosines - margin).clamp_min(0))
 
 
-def dis_reg(latents: Vectors, heard: Vectors, *, sign: float = 1.0) -> Pairs:
+def dis_reg(latents: Vectors, heard: Features, index: Places, *, sign: float = 1.0) -> Pairs:
     """Dis-Reg's summands, of vectors of length one: pairs of stems, once each way and nothing with itself.
 
     Args:
         latents: mapped to the listener's width.
-        heard: the listener's.
+        heard: the listener's, in its own frames.
+        index: which of these each frame of the latents lies in, for each stem.
         sign: 1 compares similarities, -1 distances (1 - similarity).
     """
-    excess = (sign * (_cosines(latents, latents) - _cosines(heard, heard))).clamp_min(0)
+    excess = (sign * (_among_latents(latents) - _among_heard(heard, index))).clamp_min(0)
     return excess * (1 - torch.eye(excess.shape[1], device=excess.device))[:, :, None]
 
 
@@ -117,7 +131,7 @@ class LatentRegulariser:
     Args:
         config: whom it asks.
         name: of its loss in the log.
-        measure: the summands of all pairs of stems.
+        measure: the summands of all pairs of stems, of latents, features and the latter's places.
         listener: see `taught`.
         grid: see `fitted`.
         projection: f.
@@ -129,7 +143,7 @@ class LatentRegulariser:
         self,
         config: ConRegConfig | DisRegConfig,
         name: str,
-        measure: Callable[[Tensor, Tensor], Tensor],
+        measure: Callable[[Tensor, Tensor, Tensor], Tensor],
         *,
         listener: ListeningTeacher | None = None,
         grid: LatentGrid | None = None,
@@ -204,7 +218,7 @@ class LatentRegulariser:
             num_long_frames=heard.features.shape[-1],
             offset_seconds=heard.offset_seconds,
         )
-        pairs = self._measure(latents, repeat_frames(_directions(heard.features.detach().float()), index))
+        pairs = self._measure(latents, _directions(heard.features.detach().float()), index)
         present = batch.present if self._config.skip_silent else None
         total = _mean(pairs, present, with_itself=isinstance(self._config, ConRegConfig))
         return Loss(total=total, parts={self._name: total.item()})
@@ -251,10 +265,34 @@ def _directions(vectors: Vectors) -> Vectors:
     return functional.normalize(vectors, dim=2, eps=_SMALLEST_LENGTH)
 
 
-def _cosines(one: Vectors, other: Vectors) -> Pairs:
-    """Of all pairs of stems, of vectors of length one; pair by pair, since products of tiny matrices are slow."""
-    rows = [torch.stack([(x * y).sum(dim=1) for y in other.unbind(dim=1)], dim=1) for x in one.unbind(dim=1)]
-    return torch.stack(rows, dim=1)
+def _against_heard(latents: Vectors, heard: Features, index: Places) -> Pairs:
+    """Cosines of every latent with the features of its time: one product with all features, then those are taken."""
+    stems, long_frames = heard.shape[1], heard.shape[-1]
+    every = rearrange(heard, "batch other feature long_frame -> batch feature (other long_frame)")
+    rows = rearrange(latents, "batch stem feature frame -> batch (stem frame) feature")
+    table = (rows @ every).view(latents.shape[0], stems, latents.shape[-1], stems, long_frames)
+    taken = rearrange(index, "batch other frame -> batch 1 frame other 1").expand(*table.shape[:-1], 1)
+    return rearrange(table.gather(-1, taken), "batch stem frame other 1 -> batch stem other frame")
+
+
+def _among_latents(latents: Vectors) -> Pairs:
+    """Cosines of different stems, frame by frame, each pair once, since products of tiny matrices are slow."""
+    each = latents.unbind(dim=1)
+    rows = [[latents.new_zeros(latents.shape[0], latents.shape[-1]) for _ in each] for _ in each]
+    for i, one in enumerate(each):
+        for j in range(i):
+            rows[i][j] = rows[j][i] = (one * each[j]).sum(dim=1)
+    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+
+
+def _among_heard(heard: Features, index: Places) -> Pairs:
+    """The same of the features of each time: all are compared in their own few frames, then those are taken."""
+    stems, long_frames = heard.shape[1], heard.shape[-1]
+    every = rearrange(heard, "batch stem feature long_frame -> batch (stem long_frame) feature")
+    table = every @ every.transpose(1, 2)
+    places = index + torch.arange(0, stems * long_frames, long_frames, device=index.device)[:, None]
+    examples = torch.arange(heard.shape[0], device=index.device)[:, None, None, None]
+    return table[examples, places[:, :, None], places[:, None]]
 
 
 def _mean(pairs: Pairs, present: Bool[Tensor, "batch stem"] | None, *, with_itself: bool) -> Float[Tensor, ""]:
