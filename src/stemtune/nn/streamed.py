@@ -119,7 +119,9 @@ class StreamedResidual(_Windowed):
     def _answer(self, heard: Tensor) -> Tensor:
         inner = functional.relu(heard)
         inner = functional.conv1d(inner, self._dilate.weight, self._dilate.bias, dilation=self._dilation)
-        return self._project(functional.relu_(inner)).add_(heard[:, :, self._dilation : -self._dilation])
+        middle, weight = heard[:, :, self._dilation : -self._dilation], self._project.weight
+        result = torch.baddbmm(middle, weight[:, :, 0].expand(heard.shape[0], -1, -1), functional.relu_(inner))
+        return result if self._project.bias is None else result.add_(self._project.bias[:, None])
 
     def _nothing(self, heard: Tensor) -> Tensor:
         return heard.new_zeros(heard.shape[0], self._project.out_channels, 0)

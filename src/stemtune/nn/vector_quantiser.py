@@ -29,7 +29,7 @@ from stemtune.config import Config
 
 __all__ = ["CodebookUse", "Quantised", "VectorQuantiser", "VectorQuantiserConfig"]
 
-_VECTORS_AT_ONCE = 2048  # so that their distances from all codes stay in the cache
+_VECTORS_AT_ONCE = 256  # so that their distances from all codes stay in the cache
 
 
 @dataclass(frozen=True)
@@ -137,12 +137,13 @@ class VectorQuantiser(nn.Module):
         with torch.autocast(vectors.device.type, enabled=False):
             codes = self.codebook.T
             lengths = codes.square().sum(dim=0, keepdim=True)
-            return torch.cat(
-                [
-                    (part.square().sum(dim=1, keepdim=True) - 2 * (part @ codes) + lengths).argmin(dim=1)
-                    for part in torch.split(vectors, _VECTORS_AT_ONCE)
-                ]
-            )
+            doubled = 2 * codes  # exact, so it may come first
+            found: list[Tensor] = []
+            for part in torch.split(vectors, _VECTORS_AT_ONCE):
+                distances = part @ doubled
+                torch.sub(part.square().sum(dim=1, keepdim=True), distances, out=distances).add_(lengths)
+                found.append(distances.argmin(dim=1))
+            return torch.cat(found)
 
     @torch.no_grad()
     def _fill(self, vectors: Float[Tensor, "item feature"]) -> None:
