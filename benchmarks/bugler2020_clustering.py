@@ -2,10 +2,12 @@
 
     stemtune reproduce bugler2020 --only 'pretrain/*-none/seed-0'
     python benchmarks/bugler2020_clustering.py [--work runs/bugler2020-laptop] [--excerpts 200]
+    python benchmarks/bugler2020_clustering.py --heard --excerpts 100 --name bugler2020_clustering_heard_2cores_202611
 
 Each pre-trained network hears test excerpts of the three tasks, of which it has learnt nothing, and divides them into
-as many clusters as there are stems. Beside it: the mixture itself, the same clustering of a network with fresh weights,
-and masks that know which source is loudest in each bin.
+as many clusters as there are stems. With ``--heard`` it is excerpts of the two corpora that were learnt from, whose
+songs some of them know: whether they have learnt to divide at all. Beside it: the mixture itself, the same clustering
+of a network with fresh weights, and masks that know which source is loudest in each bin.
 """
 
 import argparse
@@ -54,8 +56,10 @@ def main() -> None:
         "binary masks of the truth": lambda sources: binary_masks(fresh, sources),
     }
     rows: list[tuple[str, str, int, float]] = []
-    for task in TASKS:
-        data = laptop_corpora(options.work / "data").tasks[task].test
+    corpora = laptop_corpora(options.work / "data")
+    tests = {task: corpora.tasks[task].test for task in TASKS}
+    heard = {name: corpora.pretraining[name] for name in ("real", "pop")} if options.heard else tests
+    for task, data in heard.items():
         mixer = data.model_copy(update={"segment_seconds": LAPTOP.excerpt_seconds}).build()
         for number in range(options.excerpts):
             sources = mixer.example(seed=SEED, step=0, position=number)
@@ -65,7 +69,7 @@ def main() -> None:
                 if values:
                     rows.append((task, name, number, statistics.mean(values)))
         print(task, {name: mean(rows, task, name) for name in contenders}, flush=True)
-    write(options, rows, list(contenders))
+    write(options, rows, list(contenders), list(heard))
 
 
 def cluster(model: ChimeraNet, sources: Tensor) -> Tensor:
@@ -84,24 +88,28 @@ def mean(rows: list[tuple[str, str, int, float]], task: str, name: str) -> float
     return round(statistics.mean(values), 2)
 
 
-def write(options: argparse.Namespace, rows: list[tuple[str, str, int, float]], names: list[str]) -> None:
+def write(
+    options: argparse.Namespace, rows: list[tuple[str, str, int, float]], names: list[str], tasks: list[str]
+) -> None:
     path = HERE / options.name
     with path.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("task", "contender", "excerpt", "si_sdr"))
         writer.writerows((task, name, number, f"{value:.2f}") for task, name, number, value in rows)
+    arguments = f"{'--heard ' * options.heard}--excerpts {options.excerpts}"
     lines = [
         "# Separation by clustering the embeddings of networks that learnt deep clustering only",
         "",
-        f"- Command: `python benchmarks/bugler2020_clustering.py --excerpts {options.excerpts}`",
+        f"- Command: `python benchmarks/bugler2020_clustering.py {arguments}`",
         f"- Hardware: {platform.machine()}, {os.cpu_count()} cores; torch {torch.__version__}",
         f"- Date: {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}",
-        f"- Mean `si_sdr` in dB over the stems that sound and the first {options.excerpts} test excerpts "
-        f"({LAPTOP.excerpt_seconds:g} s) of each task; all estimates in their best order",
+        f"- Mean `si_sdr` in dB over the stems that sound and the first {options.excerpts} excerpts "
+        f"({LAPTOP.excerpt_seconds:g} s) of each {'corpus that was learnt from' if options.heard else 'test'}; "
+        "all estimates in their best order",
         "",
-        "| | " + " | ".join(TASKS) + " |",
-        "|---" * (1 + len(TASKS)) + "|",
-        *(f"| {name} | " + " | ".join(f"{mean(rows, task, name):.2f}" for task in TASKS) + " |" for name in names),
+        "| | " + " | ".join(tasks) + " |",
+        "|---" * (1 + len(tasks)) + "|",
+        *(f"| {name} | " + " | ".join(f"{mean(rows, task, name):.2f}" for task in tasks) + " |" for name in names),
         "",
     ]
     path.with_suffix(".md").write_text("\n".join(lines))
@@ -112,6 +120,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("runs/bugler2020-laptop"))
     parser.add_argument("--excerpts", type=int, default=200)
+    parser.add_argument("--heard", action="store_true", help="on what was learnt from, not on the tasks")
     parser.add_argument("--name", default="bugler2020_clustering_2cores_202611", help="of the results, in this folder")
     return parser.parse_args()
 
