@@ -21,10 +21,10 @@ import numpy as np
 from stemtune.data.rendering.draws import generator_of
 from stemtune.data.rendering.effects import filtered
 from stemtune.data.rendering.scores import DRUM_CHANNEL, Event, Note, notes_of
-from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
+from stemtune.data.rendering.sound import SAMPLE_RATE, Audio, active_level
 from stemtune.errors import InputError
 from stemtune.recipes.default_model.archives import ARCHIVES
-from stemtune.recipes.default_model.pieces import Piece, active_level
+from stemtune.recipes.default_model.pieces import Piece
 from stemtune.recipes.default_model.render import render
 from stemtune.recipes.default_model.scores import read_events
 

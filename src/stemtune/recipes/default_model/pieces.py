@@ -26,14 +26,12 @@ import soundfile
 from stemtune.data.rendering.sound import SAMPLE_RATE, Audio
 from stemtune.errors import InputError
 
-__all__ = ["STEMS", "Piece", "Source", "active_level", "make_pieces", "read_sources"]
+__all__ = ["STEMS", "Piece", "Source", "make_pieces", "read_sources"]
 
 STEMS = ("vocals", "drums", "bass", "other")
 
 _LOGGER = logging.getLogger(__name__)
 _LOUDEST_PEAK = 0.98
-_BLOCK_SAMPLES = SAMPLE_RATE // 4
-_SILENCE_POWER = 1e-6
 _PIECES_BETWEEN_RECORDS = 10
 
 
@@ -104,16 +102,6 @@ def make_pieces(
             _write_sources(root, sources)
             _LOGGER.info("%d of %d: %s", count, len(missing), piece.name)
     return tuple(source for _, source in sorted(sources.items()))
-
-
-def active_level(samples: Audio) -> float:
-    """Root mean square over the quarter seconds that are not silent; a small positive number if all are."""
-    count = samples.shape[-1] // _BLOCK_SAMPLES
-    channels = np.atleast_2d(samples)[:, : count * _BLOCK_SAMPLES]
-    blocks = channels.reshape(len(channels), count, _BLOCK_SAMPLES)
-    powers = np.mean(np.square(blocks, dtype=np.float64), axis=(0, 2))
-    loud = powers[powers > _SILENCE_POWER]
-    return float(np.sqrt(loud.mean())) if loud.size else _SILENCE_POWER
 
 
 def _results(
