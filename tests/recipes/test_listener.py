@@ -58,7 +58,7 @@ def test_it_learns_and_its_features_are_whitened(corpus: Path, tmp_path: Path) -
         whiten=True, quantise="none", channels=(4, 4, 4, 4, 4, 4), hidden_size=16, features=8
     )
     plan = training(
-        corpus, steps=50, learning_rate=5e-3, listener=network, dropout_probability=0.0, schedule={"kind": "constant"}
+        corpus, steps=100, learning_rate=5e-3, listener=network, dropout_probability=0.0, schedule={"kind": "constant"}
     )
     first = train_listener(plan.override({"steps": 1}), tmp_path / "a", stopped=lambda: False)
     last = train_listener(plan, tmp_path / "b", stopped=lambda: False)
@@ -75,7 +75,7 @@ def test_it_learns_and_its_features_are_whitened(corpus: Path, tmp_path: Path) -
     assert listener.config == network
     heard = torch.cat(
         [
-            listener(plan.data.build().example(seed=0, step=50 + step, position=place).sum(dim=0, keepdim=True))
+            listener(plan.data.build().example(seed=0, step=100 + step, position=place).sum(dim=0, keepdim=True))
             for step in range(4)
             for place in range(4)
         ]

@@ -12,6 +12,7 @@ Deviations:
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -49,9 +50,15 @@ def equalise(
     samples: Float[Tensor, "channel time"], curve_db: tuple[float, ...], *, sample_rate: int
 ) -> Float[Tensor, "channel time"]:
     """Shape the spectrum by a sum of cosines over log-frequency, 50 Hz to 10 kHz."""
-    waveforms = samples.numpy()
-    frequencies = np.fft.rfftfreq(waveforms.shape[1], 1 / sample_rate).clip(50.0, 10_000.0)
+    gain_db = torch.tensor(curve_db) @ _cosines(samples.shape[1], sample_rate)[: len(curve_db)]
+    shaped = torch.fft.rfft(samples) * torch.pow(10.0, gain_db / 20)
+    return torch.fft.irfft(shaped, n=samples.shape[1])
+
+
+@lru_cache(maxsize=4)  # examples of a run have one length
+def _cosines(num_samples: int, sample_rate: int) -> Float[Tensor, "term bin"]:
+    """The curves that are summed, from 50 Hz to 10 kHz, and constant beyond."""
+    frequencies = np.fft.rfftfreq(num_samples, 1 / sample_rate).clip(50.0, 10_000.0)
     place = np.log(frequencies / 50.0) / math.log(200.0)
-    gain_db = sum(term * math.sqrt(2) * np.cos(math.pi * (i + 1) * place) for i, term in enumerate(curve_db))
-    shaped = np.fft.irfft(np.fft.rfft(waveforms) * 10 ** (gain_db / 20), n=waveforms.shape[1])
-    return torch.from_numpy(shaped.astype(np.float32))
+    curves = [math.sqrt(2) * np.cos(math.pi * term * place) for term in range(1, CURVE_TERMS + 1)]
+    return torch.from_numpy(np.stack(curves).astype(np.float32))
