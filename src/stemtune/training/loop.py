@@ -32,6 +32,7 @@ from stemtune.objectives.base import Objective, fitted, learned, taught
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
 from stemtune.training.clipping import AutoClip
+from stemtune.training.echo import echoed
 from stemtune.training.hearing import Item, batch_of, examples_of
 from stemtune.training.log import RunLog
 from stemtune.training.phase import Execution, Experiment, Phase
@@ -49,6 +50,7 @@ __all__ = ["Interrupted", "Observer", "PhaseRun"]
 
 _MOST_BAD_STEPS = 20
 _OBJECTIVE = 0x0B1EC7  # keeps the draws of an objective's own parameters apart
+_ECHO = 0xEC40  # and those of exchanged sources
 
 
 class Interrupted(Exception):  # noqa: N818  (not an error: the state is saved, and the run can be continued)
@@ -140,7 +142,13 @@ class PhaseRun:
         held_out = open_validation(phase.validation, stems=self.network.stems) if phase.validation else ()
         forward = cast("nn.Module", self.accelerator.prepare(self.network))
         optimiser = cast("torch.optim.Optimizer", self.accelerator.prepare(self._optimiser))
-        batches = iter(cast("DataLoader[Item]", self.accelerator.prepare(self._loader(quiet=quiet))))
+        loaded = iter(cast("DataLoader[Item]", self.accelerator.prepare(self._loader(quiet=quiet))))
+        batches = echoed(
+            partial(next_batch, loaded),
+            repeats=phase.echo,
+            first=self.state.step * phase.accumulate_steps,
+            seed=partial(mix_seed, self._seed, _ECHO),
+        )
         with RunLog(self.folder, phase=phase.name, steps=phase.steps, first_step=self.state.step, quiet=quiet) as log:
             while self.state.step < phase.steps:
                 self._step(forward, optimiser, batches, log)
@@ -224,7 +232,7 @@ class PhaseRun:
         return loader(
             examples,
             batch_size=self.phase.batch_size,
-            first_index=self.state.step * self.phase.batch_size * self.phase.accumulate_steps,
+            first_index=self.state.step * self.phase.accumulate_steps // self.phase.echo * self.phase.batch_size,
             num_workers=self.execution.num_workers,
         )
 
@@ -240,7 +248,7 @@ class PhaseRun:
         optimiser.zero_grad()
         loss, parts = 0.0, dict[str, float]()
         for part in range(phase.accumulate_steps):
-            batch = batch_of(next_batch(batches), phase)
+            batch = batch_of(next(batches), phase)
             torch.manual_seed(mix_seed(self._seed, self.state.step, part))  # after loading, which may draw as well
             answer = self._forward(forward, batch.mixture)
             pull = self._objective(answer, batch.only(self.network.stems))

@@ -61,6 +61,9 @@ class Phase(Frozen):
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     accumulate_steps: int = Field(default=1, ge=1, description="batches whose gradients are averaged for one step")
+    echo: int = Field(
+        default=1, ge=1, description="steps that learn from a loaded batch, its examples exchanging sources (`echo`)"
+    )
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
     clipping: Clipping | None = Clipping()
