@@ -55,7 +55,7 @@ class ListenerTraining(Frozen):
     corpus: str = Field(default="corpora/listener", description="what `corpus` made")
     labels: tuple[str, ...] = LABELS
     seed: int = 0
-    steps: int = Field(default=800, ge=1)
+    steps: int = Field(default=1600, ge=1)
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     schedule: Schedule = Schedule(kind="cosine", warmup_steps=100, decay=0.02)
