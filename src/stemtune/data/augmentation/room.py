@@ -13,6 +13,7 @@ Deviations:
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import torch
@@ -51,8 +52,8 @@ def equalise(
 ) -> Float[Tensor, "channel time"]:
     """Shape the spectrum by a sum of cosines over log-frequency, 50 Hz to 10 kHz."""
     gain_db = torch.tensor(curve_db) @ _cosines(samples.shape[1], sample_rate)[: len(curve_db)]
-    shaped = torch.fft.rfft(samples) * torch.pow(10.0, gain_db / 20)
-    return torch.fft.irfft(shaped, n=samples.shape[1])
+    shaped = cast("Tensor", torch.fft.rfft(samples)) * torch.pow(10.0, gain_db / 20)
+    return cast("Tensor", torch.fft.irfft(shaped, n=samples.shape[1]))
 
 
 @lru_cache(maxsize=4)  # examples of a run have one length
