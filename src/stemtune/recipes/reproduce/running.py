@@ -10,6 +10,7 @@ Processes that share WORK share the cells: each one is locked while it is run, a
 
 import fcntl
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
@@ -256,7 +257,9 @@ def _machine(execution: Execution) -> str:
 
 
 def _commit() -> str:
-    """Of the checkout that the package runs from, if it is one."""
+    """Of the checkout that the package runs from; of a copy without history, what STEMTUNE_COMMIT says."""
+    if told := os.environ.get("STEMTUNE_COMMIT"):
+        return told
     try:
         answer = subprocess.run(  # noqa: S603
             ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],  # noqa: S607
