@@ -1,5 +1,7 @@
 """Every recipe builds, says what it should, and its smoke twin runs for two steps."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import soundfile
 
 from stemtune.recipes import RECIPES, find_recipe
 from stemtune.recipes.default_model.experiment import default_model, smoke
+from stemtune.recipes.default_model.research import research_model
 from stemtune.training.phase import Execution, Experiment
 from stemtune.training.run import train
 
@@ -31,16 +34,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_say_what_to_expect(name: str) -> None:
-    documentation = (find_recipe(name).__doc__ or "") + (default_model.__doc__ or "")
-    if name == "default-model":
-        from stemtune.recipes.default_model import experiment
-
-        documentation = experiment.__doc__ or ""
+    recipe = find_recipe(name)
+    documentation = (recipe.__doc__ or "") + (sys.modules[recipe.__module__].__doc__ or "")
     assert [section for section in SECTIONS if section not in documentation] == []
 
 
-def test_the_default_recipe_is_a_valid_experiment_that_survives_json() -> None:
-    experiment = default_model()
+@pytest.mark.parametrize("make", [default_model, research_model])
+def test_the_recipe_is_a_valid_experiment_that_survives_json(make: Callable[[], Experiment]) -> None:
+    experiment = make()
     assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
 
 

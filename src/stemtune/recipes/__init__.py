@@ -10,6 +10,7 @@ from pathlib import Path
 from stemtune.errors import UsageError
 from stemtune.recipes import bandnet
 from stemtune.recipes.default_model import experiment as default_model
+from stemtune.recipes.default_model import research
 from stemtune.training.phase import Experiment
 
 __all__ = ["RECIPES", "Recipe", "find_recipe"]
@@ -19,6 +20,7 @@ Recipe = Callable[[Path | None, Path | None], Experiment]
 RECIPES: Mapping[str, Recipe] = {
     "bandnet": bandnet.bandnet,
     "default-model": default_model.recipe,
+    "research-model": research.recipe,
 }
 
 

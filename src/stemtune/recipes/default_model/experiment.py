@@ -29,9 +29,18 @@ VALIDATION_PATTERN = "[BPS]*"  # Beatles, Punk, Shadows, SpeedMetal; the other t
 
 
 def default_model(
-    corpus: str | Path = "corpora/default", validation: str | Path | None = "../shared/data/musicdelta"
+    corpus: str | Path = "corpora/default",
+    validation: str | Path | None = "../shared/data/musicdelta",
+    *,
+    rendered: str | Path | None = "corpora",
 ) -> Experiment:
-    """The experiment that made the shipped default model."""
+    """The experiment that made the shipped default model.
+
+    Args:
+        corpus: what `stemtune.recipes.default_model.corpus` made.
+        validation: the folder of MusicDelta; None for no validation.
+        rendered: the folder of the rendered corpora ``pop`` and ``bands``; None for doing without.
+    """
     songs, pools = str(Path(corpus) / "train" / "songs"), str(Path(corpus) / "train" / "pools")
     corpora = (
         Corpus(path=songs, layout="songs", pattern="eir-*", weight=2.5),
@@ -44,6 +53,11 @@ def default_model(
         Corpus(path=pools, layout="stems", pattern="vocals/sung-*", weight=1.5),
         Corpus(path=pools, layout="stems", pattern="vocals/choir_*", weight=0.5),
     )
+    if rendered:
+        corpora += (
+            Corpus(path=str(Path(rendered) / "pop"), split="train", weight=4.0),
+            Corpus(path=str(Path(rendered) / "bands"), split="train", weight=2.0),
+        )
     return Experiment(
         name="default-model",
         seed=1,
@@ -71,14 +85,15 @@ def default_model(
                         equaliser_db=5.0,
                     ),
                 ),
-                steps=900,
-                batch_size=6,
+                steps=9000,
+                batch_size=12,
+                echo=2,
                 optimiser=Optimiser(learning_rate=2e-3),
-                schedule=Schedule(kind="cosine", warmup_steps=100, decay=0.02),
+                schedule=Schedule(kind="cosine", warmup_steps=200, decay=0.01),
                 clipping=Clipping(percentile=20.0),
-                ema_decay=0.998,
+                ema_decay=0.999,
                 precision="bfloat16",
-                validation=Validation(path=str(validation), pattern=VALIDATION_PATTERN, every_steps=100)
+                validation=Validation(path=str(validation), pattern=VALIDATION_PATTERN, every_steps=1000)
                 if validation
                 else None,
             ),
@@ -93,7 +108,7 @@ def recipe(data: Path | None, validation: Path | None) -> Experiment:
 
 def smoke(corpus: str | Path) -> Experiment:
     """Two steps of a tiny twin, on any corpus of the same layout."""
-    full = default_model(corpus, validation=None)
+    full = default_model(corpus, validation=None, rendered=None)
     tiny: dict[str, object] = {
         "n_fft": 512,
         "hop_length": 128,
