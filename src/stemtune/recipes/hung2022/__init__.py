@@ -5,7 +5,7 @@ Paper: "Feature-informed latent space regularization for music source separation
 Expected: in the paper all three methods raise SAR on all stems, and SIR on vocals, drums and bass (not on other), while
     SDR hardly moves but for drums; latents cluster better by stem. Dis-Reg does better than Con-Reg, and Concat best.
     Our figures: ``docs/hung2022.md``.
-Cost: at the scale "laptop" some two and a half hours of two cores in two processes (see ``--plan``); at the scale
+Cost: at the scale "laptop" an hour and a half of two cores in two processes (see ``--plan``); at the scale
     "paper" up to 1,000 epochs of 393 steps of 14 excerpts of 6 s for each of four models: at .35 s a step, which is a
     guess, 38 hours of one large GPU for each, less what early stopping saves.
 Run: ``stemtune reproduce hung2022 --scale laptop``, and ``... --report`` at any time.
@@ -87,6 +87,7 @@ def _cell(method: str, scale: Scale, songs: Songs, seed: int) -> Cell:
         stems=STEMS,
         listener=scale.listener,
         max_seconds=scale.test_seconds,
+        floor_db=scale.floor_db,
         frame_step=scale.frame_step,
         keep_listener=method == "x-umx" and seed == scale.seeds[0],
     )
