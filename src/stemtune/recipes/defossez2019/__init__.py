@@ -73,8 +73,10 @@ def _cells(sizes: Sizes, songs: Songs, places: Places) -> Iterator[Cell]:
     """The comparison of all seeds first, then the other ablations with the first seed."""
     from stemtune.recipes.defossez2019.mining import index_folder
 
-    seconds = 600.0 if sizes.name == "paper" else 60.0
-    examination = SongExaminationConfig(corpora=songs.test, learnt=songs.labelled, max_seconds=seconds)
+    seconds, floor_db = (600.0, None) if sizes.name == "paper" else (60.0, -60.0)
+    examination = SongExaminationConfig(
+        corpora=songs.test, learnt=songs.labelled, max_seconds=seconds, floor_db=floor_db
+    )
 
     def cell(name: str, seed: int) -> Cell:
         full = f"{name}/seed-{seed}"
