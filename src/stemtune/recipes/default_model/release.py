@@ -2,6 +2,9 @@
 
     python -m stemtune.recipes.default_model.release --report benchmarks/default_model_HARDWARE_YYYYMM --commit COMMIT
 
+All that it needs of the run is its folder ``model``, so that a run on another machine need not bring its checkpoints;
+of the corpora, their lists of what is in them.
+
 The test songs took no part in training, and none in choosing the weights either: three MusicDelta songs (mono; the
 other four are the validation set), and "Lithium" (stereo), which is held out of its corpus. The report goes to
 ``--report``, the model with its card to ``--out``. The defaults of the other options are where the recipe puts things.
@@ -16,20 +19,20 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from stemtune.data.datasets import open_dataset
+from stemtune.data.rendering.records import CorpusRecord, read_corpus
 from stemtune.data.tracks import Track
 from stemtune.errors import InputError
 from stemtune.evaluation.protocol import evaluate_model
 from stemtune.evaluation.report import write_report
 from stemtune.evaluation.table import ALL_STEMS, Evaluation
-from stemtune.hub import ModelCard, Score, TrainingData, save_model
+from stemtune.hub import ModelCard, Score, TrainingData, load, save_model
 from stemtune.hub.registry import read_json
 from stemtune.models import Separator
 from stemtune.models.bandnet import BandNetConfig
+from stemtune.recipes.default_model.experiment import RENDERED
 from stemtune.recipes.default_model.real import HELD_OUT_SONG
-from stemtune.training.phase import Execution
-from stemtune.training.run import read_experiment, train
 
-__all__ = ["TEST_SONGS", "release", "test_tracks", "training_data"]
+__all__ = ["TEST_SONGS", "release", "rendered_data", "test_tracks", "training_data"]
 
 NAME = "bandnet-4stem"
 TEST_SONGS = ("80sRock", "Grunge", "Rockabilly")
@@ -80,6 +83,28 @@ def training_data(sources: Iterable[_Source]) -> tuple[TrainingData, ...]:
     )
 
 
+def rendered_data(record: CorpusRecord) -> TrainingData:
+    """A rendered corpus as far as it was learnt from: its training songs.
+
+    Raises:
+        InputError: if weights that heard these must not be released.
+    """
+    train = record.splits["train"]
+    if not train.licence.may_train_released_weights:
+        raise InputError(
+            f"{record.kind}: released weights must not hear this corpus ({', '.join(train.licence.licences)})"
+        )
+    songs = [song for song in record.songs if song.split == "train"]
+    collections = sorted({song.source.partition("/")[0] for song in songs})
+    return TrainingData(
+        corpus=f"{record.kind}, rendered by us (stemtune data render {record.kind}) from scores of "
+        f"{', '.join(collections)}",
+        licence="; ".join(train.licence.licences),
+        minutes=round(train.seconds / 60, 1),
+        stems=tuple(sorted({stem for song in songs for stem in song.stems})),
+    )
+
+
 def _group(origin: str) -> str:
     """The corpus that a file comes from, without the file."""
     first, _, instrument = origin.partition(", ")
@@ -94,21 +119,27 @@ def _group(origin: str) -> str:
     return f"{words[0]} ({words[1]})" if words[0] == "instruments" else words[0]
 
 
-def release(*, run: Path, corpus: Path, data: Path, report: Path, out: Path, commit: str) -> ModelCard:
+def release(*, run: Path, corpora: Path, data: Path, report: Path, out: Path, commit: str) -> ModelCard:
     """Score the run's best weights on the test songs, and write report and model.
 
     Raises:
         InputError: if the run is not finished, or songs or the list of sources are missing.
     """
-    experiment = read_experiment(run / "experiment.json")
-    result = train(experiment, run, execution=Execution(device="cpu", num_workers=0), quiet=True)
-    if not result.finished:
-        raise InputError(f"{run}: the run stands at step {result.steps}; finish it first (start its command again)")
-    separator = _for_listening(result.separator)
+    if not (run / "model").is_dir():
+        raise InputError(f"{run}: holds no model; finish the run first (start its command again)")
+    separator = _for_listening(load(run / "model"))
+    sources = cast("list[_Source]", read_json(corpora / "default" / "sources.json"))
+    rendered = [rendered_data(_record(corpora / kind)) for kind in RENDERED]
     evaluation = evaluate_model(separator, test_tracks(data), subject=NAME)
     write_report(evaluation, report)
-    sources = cast("list[_Source]", read_json(corpus / "sources.json"))
-    return save_model(separator, out, _card(separator, evaluation, training_data(sources), commit))
+    return save_model(separator, out, _card(separator, evaluation, (*training_data(sources), *rendered), commit))
+
+
+def _record(folder: Path) -> CorpusRecord:
+    record = read_corpus(folder)
+    if record is None:
+        raise InputError(f"{folder}: holds no rendered corpus; render it as the recipe says")
+    return record
 
 
 def _for_listening(separator: Separator) -> Separator:
@@ -138,7 +169,7 @@ def _card(separator: Separator, evaluation: Evaluation, heard: Sequence[Training
         licence="MIT",
         description="Four stems (vocals, drums, bass, other) by a compact network, faster than real time on one core.",
         training_data=tuple(heard),
-        recipe="stemtune train default-model --out runs/default-model --threads 1",
+        recipe="stemtune train default-model --out runs/default-model",
         commit=commit,
         created=datetime.now(tz=UTC).date().isoformat(),
         scores=tuple(
@@ -173,7 +204,7 @@ def main() -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, default=Path("runs/default-model"))
-    parser.add_argument("--corpus", type=Path, default=Path("corpora/default"))
+    parser.add_argument("--corpora", type=Path, default=Path("corpora"), help="with default, pop and bands in it")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--report", type=Path, required=True, help="folder of the scores, such as benchmarks/NAME")
     parser.add_argument("--commit", default="", help="of stemtune, with which the run was made")
