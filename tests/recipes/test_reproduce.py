@@ -8,7 +8,7 @@ import pytest
 from stemtune.errors import ConfigError, InputError, UsageError
 from stemtune.models import Separator
 from stemtune.recipes.reproduce import find_study
-from stemtune.recipes.reproduce.results import read_curve, read_record, read_scores
+from stemtune.recipes.reproduce.results import CurvePoint, mean_curve, read_curve, read_record, read_scores
 from stemtune.recipes.reproduce.running import Places, run_cells, state_of
 from stemtune.recipes.reproduce.study import Cell, Scores, Study, choose_cells
 from stemtune.training.phase import Execution
@@ -110,6 +110,13 @@ def test_a_stopped_cell_goes_on_where_it_was(songs: Path, tmp_path: Path) -> Non
     assert any("stopped at step" in line for line in said)
     assert read_scores(parts.result("alone")) == read_scores(whole.result("alone"))
     assert read_curve(parts.result("alone")) == read_curve(whole.result("alone"))
+
+
+def test_curves_are_averaged_where_all_of_them_are() -> None:
+    long = tuple(CurvePoint(step=step, score=score) for step, score in ((100, 1.0), (200, 2.0), (300, 3.0)))
+    late = (CurvePoint(step=200, score=4.0), CurvePoint(step=300, score=5.0))
+    assert mean_curve([long, late]) == (CurvePoint(step=200, score=3.0), CurvePoint(step=300, score=4.0))
+    assert mean_curve([]) == ()
 
 
 def test_results_of_another_experiment_are_refused(songs: Path, places: Places) -> None:

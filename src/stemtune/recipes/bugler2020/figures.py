@@ -8,6 +8,7 @@ import numpy as np
 
 from stemtune.recipes.bugler2020.corpora import AUGMENTATIONS, TASKS
 from stemtune.recipes.bugler2020.evidence import Condition, Evidence, compare
+from stemtune.recipes.reproduce.results import mean_curve
 
 __all__ = ["draw_augmentations", "draw_curves", "draw_pretraining"]
 
@@ -102,10 +103,9 @@ def _curve(axes: Any, condition: Condition | None, label: str, colour: str) -> N
     for curve in condition.curves:
         steps = [point.step - condition.steps_before for point in curve]
         axes.plot(steps, [point.score for point in curve], color=colour, linewidth=0.6, alpha=0.5)
-    shortest = min(len(curve) for curve in condition.curves)
-    mean = np.mean([[point.score for point in curve[:shortest]] for curve in condition.curves], axis=0)
-    steps = [point.step - condition.steps_before for point in condition.curves[0][:shortest]]
-    axes.plot(steps, mean, color=colour, linewidth=1.8, label=label)
+    mean = mean_curve(condition.curves)
+    steps = [point.step - condition.steps_before for point in mean]
+    axes.plot(steps, [point.score for point in mean], color=colour, linewidth=1.8, label=label)
 
 
 def _figure(width: float, height: float, *, columns: int = 1) -> tuple[Any, Any]:

@@ -9,7 +9,9 @@ RESULTS/cells/NAME/scores.csv        one row per excerpt or track, one column pe
 import csv
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 from pydantic import Field
 
@@ -25,6 +27,7 @@ __all__ = [
     "CellRecord",
     "CurvePoint",
     "CurveWriter",
+    "mean_curve",
     "read_cell_experiment",
     "read_curve",
     "read_record",
@@ -135,6 +138,13 @@ def read_curve(folder: Path) -> tuple[CurvePoint, ...]:
         return ()
     with path.open(newline="", encoding="utf-8") as file:
         return tuple(CurvePoint(step=int(row["step"]), score=float(row["score"])) for row in csv.DictReader(file))
+
+
+def mean_curve(curves: Sequence[Sequence[CurvePoint]]) -> tuple[CurvePoint, ...]:
+    """The mean of several curves, at the steps that all of them have."""
+    known = [{point.step: point.score for point in curve} for curve in curves]
+    shared = sorted(step for step in known[0] if all(step in other for other in known)) if known else list[int]()
+    return tuple(CurvePoint(step=step, score=fmean(scores[step] for scores in known)) for step in shared)
 
 
 def _number(text: str) -> float | None:

@@ -9,11 +9,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
 from stemtune.data.files import write_text_atomically
 from stemtune.errors import InputError
-from stemtune.recipes.reproduce.results import read_curve, read_record, read_scores
+from stemtune.recipes.reproduce.results import mean_curve, read_curve, read_record, read_scores
 from stemtune.recipes.reproduce.running import Places
 from stemtune.recipes.reproduce.study import Scores, Study
 from stemtune.recipes.zai2022.baselines import read_baselines
@@ -211,11 +209,15 @@ def _draw_curves(done: Sequence[_Done], stems: Sequence[str], path: Path) -> Non
                 axes.plot(
                     [p.step for p in curve], [p.score for p in curve], color=_COLOURS[kind], linewidth=0.6, alpha=0.5
                 )
-            if curves:
-                shortest = min(len(curve) for curve in curves)
-                mean = np.mean([[p.score for p in curve[:shortest]] for curve in curves], axis=0)
-                steps = [p.step for p in curves[0][:shortest]]
-                axes.plot(steps, mean, ".-", color=_COLOURS[kind], linewidth=1.8, label=_MEANING[kind])
+            if mean := mean_curve(curves):
+                axes.plot(
+                    [p.step for p in mean],
+                    [p.score for p in mean],
+                    ".-",
+                    color=_COLOURS[kind],
+                    linewidth=1.8,
+                    label=_MEANING[kind],
+                )
         axes.axhline(0, color="black", linewidth=0.6)
         axes.set_title(stem, fontsize=10)
         axes.set_xlabel("step")
