@@ -247,12 +247,12 @@ def _with_steps(draft: Plan, step_seconds: float) -> Plan:
     seconds = _TRAINING_SHARE * draft.request.budget_minutes * 60
     affordable = int(seconds / draft.num_trainings / max(step_seconds, 1e-6))
     steps = max(_FEWEST_STEPS, min(affordable, draft.rule.most_steps))
-    look_every = math.ceil(steps / NUM_LOOKS)
+    look_every = steps // NUM_LOOKS
     remarks = draft.remarks
     if affordable < _FEWEST_STEPS:
         wanted = draft.num_trainings * _FEWEST_STEPS * step_seconds / _TRAINING_SHARE / 60
         remarks = (*remarks, f"this machine is slow for the model: about {wanted:.0f} minutes are needed at least")
     return draft.model_copy(
-        update={"steps": look_every * (steps // look_every), "look_every": look_every, "step_seconds": step_seconds,
+        update={"steps": look_every * NUM_LOOKS, "look_every": look_every, "step_seconds": step_seconds,
                 "remarks": remarks}
     )  # fmt: skip
