@@ -42,7 +42,8 @@ def run(tmp_path: Path) -> Path:
 def test_names_lead_to_systems(run: Path, songs: Path):
     for text, kind in (
         ("mixture", MixtureSystem), ("oracle-irm", OracleSystem), ("oracle-mwf", OracleSystem),
-        (str(run / "model"), ModelSystem), (str(songs), EstimatesSystem), ("default", ModelSystem),
+        (str(run), ModelSystem), (str(run / "model"), ModelSystem), (str(songs), EstimatesSystem),
+        ("default", ModelSystem),
     ):  # fmt: skip
         assert isinstance(open_system(text), kind)
         assert open_system(text).name == text

@@ -26,6 +26,7 @@ __all__ = [
     "CONFIG_FILE",
     "DEFAULT_MODEL",
     "MODEL_FILES",
+    "MODEL_OF_RUN",
     "WEIGHTS_FILE",
     "files_of",
     "find_card",
@@ -44,7 +45,8 @@ MODEL_FILES = (WEIGHTS_FILE, CONFIG_FILE, CARD_FILE)
 
 DEFAULT_MODEL = "default"
 ALIASES = {DEFAULT_MODEL: "bandnet-4stem"}
-_MODEL_OF_RUN = "model"
+MODEL_OF_RUN = "model"
+"""The folder of the model inside that of a training or an adaptation."""
 SHIPPED_MODELS = Path(__file__).parent / "shipped"
 
 
@@ -149,7 +151,7 @@ def read_json(path: Path) -> object:
 def _folder_at(path: Path) -> Path:
     if path.is_dir():
         missing = [name for name in files_of(path) if not (path / name).is_file()]
-        inside = path / _MODEL_OF_RUN
+        inside = path / MODEL_OF_RUN
         if missing and inside.is_dir() and all((inside / name).is_file() for name in files_of(inside)):
             return inside
         if missing:
