@@ -62,6 +62,8 @@ def test_labels_come_from_the_name_the_card_or_the_run(run: Path, songs: Path):
     assert found[0].training_data == "nothing (3 min)"
     assert [one.label for one in found if one.is_oracle] == ["oracle-irm"]
     assert found[2].logs == ()
+    (whole, _) = open_contenders([str(run)])
+    assert (whole.label, whole.logs) == ("mine", found[0].logs)
 
 
 def test_the_mixture_is_there_once(songs: Path):

@@ -17,6 +17,7 @@ from stemtune.evaluation.subjects import open_system
 from stemtune.evaluation.systems import MIXTURE_SYSTEM, EstimatesSystem, MixtureSystem, System
 from stemtune.evaluation.table import Evaluation
 from stemtune.hub import find_card
+from stemtune.hub.registry import MODEL_OF_RUN
 from stemtune.separation.options import SeparationOptions
 
 __all__ = ["Contender", "open_contenders"]
@@ -92,7 +93,8 @@ def _open(text: str, options: SeparationOptions | None, fit: bool) -> Contender:
     system = open_system(subject, options=options, fit=fit)
     if isinstance(system, ModelSystem):
         card = find_card(system.folder)
-        name = path.absolute().parent.name if path.name == "model" and path.is_dir() else card.name
+        is_of_run = path.is_dir() and system.folder.name == MODEL_OF_RUN
+        name = system.folder.absolute().parent.name if is_of_run else card.name
         about = f"model {card.name}, licence {card.licence}, weights {(card.weights_sha256 or '?')[:12]}"
         heard = "; ".join(f"{data.corpus} ({data.minutes:.0f} min)" for data in card.training_data)
         return Contender(label or name, about, system, logs=find_logs(system.folder), training_data=heard)

@@ -15,7 +15,7 @@ from stemtune.errors import InputError
 from stemtune.evaluation.model_systems import ModelSystem
 from stemtune.evaluation.oracle import ORACLES, OracleSystem
 from stemtune.evaluation.systems import MIXTURE_SYSTEM, EstimatesSystem, MixtureSystem, System
-from stemtune.hub.registry import CARD_FILE, MODEL_OF_RUN, find_folder, model_folders
+from stemtune.hub.registry import find_folder, model_folders, model_inside
 from stemtune.separation.options import SeparationOptions
 
 __all__ = ["open_system", "open_tracks"]
@@ -38,8 +38,7 @@ def open_system(text: str, *, options: SeparationOptions | None = None, fit: boo
     if text in ORACLES:
         return OracleSystem(text)
     folder = Path(text).expanduser()
-    is_model = any((place / CARD_FILE).is_file() for place in (folder, folder / MODEL_OF_RUN))
-    if text not in model_folders() and folder.is_dir() and not is_model:
+    if text not in model_folders() and folder.is_dir() and model_inside(folder) is None:
         return EstimatesSystem(folder, name=text, fit=fit)
     return ModelSystem(find_folder(text), name=text, options=options or SeparationOptions())
 

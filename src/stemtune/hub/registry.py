@@ -33,6 +33,7 @@ __all__ = [
     "find_folder",
     "list_models",
     "model_folders",
+    "model_inside",
     "read_json",
     "user_models",
 ]
@@ -103,6 +104,11 @@ def find_folder(name_or_path: str | Path) -> Path:
     close = difflib.get_close_matches(text, [*ALIASES, *folders], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise UsageError(f"unknown model {text!r}; {hint}known models: {_known(folders)}")
+
+
+def model_inside(folder: Path) -> Path | None:
+    """The model that a folder is, or that of the training or adaptation in it; not whether it is intact."""
+    return next((place for place in (folder, folder / MODEL_OF_RUN) if (place / CARD_FILE).is_file()), None)
 
 
 def files_of(folder: Path) -> tuple[str, str, str]:

@@ -112,6 +112,7 @@ def outcome(growth: Gain | None, over_base: Gain | None = None, over_mixture: fl
 def test_what_more_recordings_would_bring_is_said_as_surely_as_it_is_known() -> None:
     assert "16 minutes instead of 8" in growth_text(outcome(Gain(value=1.0, low=0.5, high=1.5)))
     assert "cannot be told whether more would help" in growth_text(outcome(Gain(value=1.0, low=-0.5, high=1.5)))
+    assert "cannot be told whether more would help" in growth_text(outcome(Gain(value=0.05, low=-1.0, high=1.1)))
     assert "next to nothing" in growth_text(outcome(Gain(value=0.02, low=0.01, high=0.03)))
     assert "More of the same does not help" in growth_text(outcome(Gain(value=-1.0, low=-1.5, high=-0.5)))
     assert growth_text(outcome(None)) == "That cannot be told from these recordings: there is too little."

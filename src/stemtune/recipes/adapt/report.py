@@ -22,7 +22,7 @@ from stemtune.recipes.adapt.results import FRESH, METRIC, Gain, Outcome, StemOut
 __all__ = ["growth_text", "longer_text", "write_reports"]
 
 _FEW_UNITS = 8
-_AUDIBLE_DB = 0.1  # a smaller gain of twice the recordings is none
+_NEGLIGIBLE_DB = 0.1  # what twice the recordings gain, if all of its interval is smaller
 _Cell = str | tuple[str, str]
 
 
@@ -52,7 +52,7 @@ def growth_text(outcome: Outcome) -> str:
     gain, most = outcome.growth, outcome.growth_minutes[0]
     sizes = " and ".join(f"{minutes:.1f}" for minutes in outcome.growth_minutes)
     tried = f"Models that learnt from {sizes} minutes were compared on the same pieces: a doubling was worth {gain}."
-    if abs(gain.value) < _AUDIBLE_DB:
+    if gain.low is not None and gain.high is not None and max(-gain.low, gain.high) < _NEGLIGIBLE_DB:
         return f"{tried} That is next to nothing, for models that learn for as long as these did."
     if gain.low is not None and gain.low > 0:
         return f"{tried} If that goes on, {2 * most:.0f} minutes instead of {most:.0f} would gain about as much again."
