@@ -68,7 +68,8 @@ def evaluate(
     overlap: Annotated[float, typer.Option("--overlap", help="Fraction that two segments share.")] = 0.25,
     shifts: Annotated[int, typer.Option("--shifts", help="Average so many shifted separations.")] = 0,
     precision: Annotated[
-        Literal["float32", "bfloat16"], typer.Option("--precision", help="bfloat16 is faster and less exact.")
+        Literal["float32", "bfloat16"],
+        typer.Option("--precision", help="bfloat16: less exact, often faster."),
     ] = "float32",
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", "-d", help="Where to compute.")

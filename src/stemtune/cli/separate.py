@@ -78,7 +78,8 @@ def separate(
         typer.Option("--mixture-consistency/--no-mixture-consistency", help="Make the stems sum to the mixture."),
     ] = True,
     precision: Annotated[
-        Literal["float32", "bfloat16"], typer.Option("--precision", help="bfloat16 is faster and less exact.")
+        Literal["float32", "bfloat16"],
+        typer.Option("--precision", help="bfloat16: less exact, often faster."),
     ] = "float32",
     audio_stream: Annotated[int, typer.Option("--audio-stream", min=0, help="Which of a file's audio streams.")] = 0,
     stream: Annotated[

@@ -17,6 +17,7 @@ from torch import Tensor
 from stemtune.data.audio import open_audio
 from stemtune.errors import InputError
 from stemtune.models.silence_detector import DETECTOR_RATE, FRAMES_PER_OUTPUT, OUTPUT_HOP_SAMPLES, SilenceDetector
+from stemtune.nn.precision import autocast
 from stemtune.signal.relative_volume import relative_volumes
 from stemtune.signal.resample import resample_blocks
 from stemtune.signal.scattering import scatter_blocks
@@ -107,7 +108,7 @@ def probabilities(
 
 
 def _answer(network: SilenceDetector, frames: Tensor, precision: str) -> Tensor:
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+    with torch.inference_mode(), autocast("cpu", precision):
         return torch.sigmoid(network(frames.unsqueeze(0))[0])
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from stemtune.errors import UsageError, WeightsError
 from stemtune.models.base import Separator
+from stemtune.nn.precision import autocast
 from stemtune.separation.channels import channel_index, gather_channels, scatter_channels
 from stemtune.separation.memory import release_freed_memory
 from stemtune.separation.options import SeparationOptions
@@ -149,7 +150,7 @@ def _separate_batch(
     device = device_of(separator)
     low = precision == "bfloat16"
     parts = torch.split(items, batch_size)
-    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+    with torch.inference_mode(), autocast(device.type, precision):
         answers = [separator.separate(part.to(device)).float().cpu() for part in parts]
     sources = torch.cat(answers) if len(answers) > 1 else answers[0]
     expected = (items.shape[0], len(separator.stems), *items.shape[1:])

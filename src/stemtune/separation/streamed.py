@@ -17,6 +17,7 @@ from torch import Tensor
 
 from stemtune.errors import WeightsError
 from stemtune.models.base import Separator, StemStream
+from stemtune.nn.precision import autocast
 from stemtune.separation.channels import channel_index, gather_channels, scatter_channels
 from stemtune.separation.network import device_of
 from stemtune.separation.options import SeparationOptions
@@ -59,7 +60,7 @@ def separate_streamed(
     finished = [SampleQueue() for _ in streams]
 
     def answer(stream: StemStream, items: Tensor | None) -> Tensor:
-        with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+        with torch.inference_mode(), autocast(device.type, options.precision):
             return (stream.finish() if items is None else stream.push(items)).float().cpu()
 
     def advance(items: Tensor | None) -> Iterator[Tensor]:

@@ -28,6 +28,7 @@ from stemtune.errors import ConfigError, StemtuneError
 from stemtune.hub import load
 from stemtune.models import Separator
 from stemtune.nn.lora import merge
+from stemtune.nn.precision import autocast
 from stemtune.objectives.base import Objective, fitted, learned, taught
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
@@ -278,8 +279,7 @@ class PhaseRun:
 
     def _forward(self, forward: nn.Module, mixture: Tensor) -> Estimate:
         """The network's answer, in the phase's precision."""
-        low = self.phase.precision == "bfloat16"
-        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=low):
+        with autocast(self.accelerator.device.type, self.phase.precision):
             return forward(mixture)
 
     def _move(self, optimiser: torch.optim.Optimizer, *, finite: bool) -> None:

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from stemtune.errors import UsageError
 from stemtune.models.base import SeparatorConfig
 from stemtune.models.chimeranet import ChimeraNetConfig
 from stemtune.models.xumx import XUMXConfig
+from stemtune.nn.precision import computes_bfloat16
 from stemtune.objectives.choice import ObjectiveConfig, WeightedObjective, WeightedSumConfig
 from stemtune.objectives.clustering import ClusteringConfig
 from stemtune.objectives.quantisation import AutoEncodingConfig
@@ -97,4 +96,4 @@ def find_family(config: SeparatorConfig) -> Family:
 
 def quick_precision(family: Family) -> str:
     """bfloat16 where the family gains from it and this processor computes with it."""
-    return "bfloat16" if family.half_precision and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"  # pyright: ignore[reportPrivateUsage]
+    return "bfloat16" if family.half_precision and computes_bfloat16() else "float32"

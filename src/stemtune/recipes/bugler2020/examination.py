@@ -27,6 +27,7 @@ from stemtune.data.mixing import Mixer, MixingConfig
 from stemtune.errors import InputError
 from stemtune.evaluation.metrics.si_sdr import si_sdr
 from stemtune.models import Separator
+from stemtune.nn.precision import autocast
 from stemtune.recipes.reproduce.study import Scores
 from stemtune.separation.network import device_of
 
@@ -79,8 +80,7 @@ class ExcerptExamination:
 
     def _separate(self, separator: Separator, mixture: Tensor) -> Tensor:
         device = device_of(separator)
-        low = self._config.precision == "bfloat16"
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
+        with torch.inference_mode(), autocast(device.type, self._config.precision):
             return separator.separate(mixture.to(device)).float().cpu()
 
     def _batches(self, count: int) -> Iterator[Float[Tensor, "batch stem channel time"]]:

@@ -32,6 +32,7 @@ from stemtune.data.mixing import MixingConfig
 from stemtune.data.segments import Corpus
 from stemtune.errors import ConfigError
 from stemtune.models.vggish import VGGish, VGGishConfig
+from stemtune.nn.precision import autocast
 from stemtune.recipes.listener.corpus import HEARD, HEARD_RATE, LABELS
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
@@ -136,7 +137,7 @@ def train_listener(
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast("cpu", "bfloat16"):
             logits = network(sources.sum(dim=1))[..., 0]
         loss = functional.binary_cross_entropy_with_logits(logits.float(), _audible(sources).float())
         loss.backward()
