@@ -70,6 +70,7 @@ def adapt(request: AdaptRequest, folder: Path, *, execution: Execution, tell: Te
     trainings = Trainings(plan, folder, execution=execution, tell=tell)
     trainings.say(describe(plan))
     curves = trainings.learn_folds()
+    plan = trainings.plan
     steps = choose_steps(curves)
     name = model_name(folder)
     name = f"{name} (adapted)" if name in (plan.base_name, MIXTURE_SYSTEM, "oracle-irm") else name

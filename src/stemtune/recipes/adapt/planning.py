@@ -1,9 +1,7 @@
 """Making the plan: listen, divide, choose, and time a few steps.
 
-    steps = share of the budget / (trainings x seconds of a step),   not more than the rule allows
-
-where the seconds are measured here and now, so that a slower machine learns for fewer steps rather than for longer. The
-result is in the plan: ``--steps`` makes it the same on every machine.
+The seconds of a step are measured here and now, so that a slower machine learns for fewer steps rather than for longer.
+The result is in the plan: ``--steps`` makes it the same on every machine.
 """
 
 import hashlib
@@ -30,6 +28,7 @@ from stemtune.models import Separator, SeparatorConfig
 from stemtune.models.bandnet import BandNetConfig
 from stemtune.recipes.adapt.families import Family, find_family, quick_precision
 from stemtune.recipes.adapt.material import REST, Material, examine, find_tracks
+from stemtune.recipes.adapt.pace import NUM_LOOKS, with_steps
 from stemtune.recipes.adapt.plan import SCRATCH, AdaptRequest, Plan, experiment_of, read_plan, write_plan
 from stemtune.recipes.adapt.preparing import prepare
 from stemtune.recipes.adapt.rules import find_rule
@@ -41,10 +40,7 @@ from stemtune.training.run import train
 
 __all__ = ["make_plan"]
 
-NUM_LOOKS = 5
-_TRAINING_SHARE = 0.65  # of the budget; the rest is for listening, looking and scoring
 _LONG_BUDGET_MINUTES = 20.0
-_FEWEST_STEPS = 10
 _TIMED_STEPS = 4
 _LIKENESS, _LIKE_SECONDS, _LIKE_RECORDINGS = 0.5, 8.0, 3
 _TELEPHONE_RATIO = 0.5
@@ -123,7 +119,7 @@ def make_plan(request: AdaptRequest, folder: Path, *, execution: Execution, say:
         remarks=remarks,
     )
     say(f"timing a training step ({rule.strategy})")
-    plan = _with_steps(draft, _seconds_of_a_step(draft, folder / "work" / "timing", execution))
+    plan = with_steps(draft, _seconds_of_a_step(draft, folder / "work" / "timing", execution))
     write_plan(plan, folder)
     return plan
 
@@ -239,20 +235,3 @@ def _seconds_of_a_step(draft: Plan, folder: Path, execution: Execution) -> float
         raise KeyboardInterrupt
     shutil.rmtree(folder, ignore_errors=True)
     return min(after - before for before, after in pairwise(times))
-
-
-def _with_steps(draft: Plan, step_seconds: float) -> Plan:
-    if draft.request.steps is not None:
-        return draft
-    seconds = _TRAINING_SHARE * draft.request.budget_minutes * 60
-    affordable = int(seconds / draft.num_trainings / max(step_seconds, 1e-6))
-    steps = max(_FEWEST_STEPS, min(affordable, draft.rule.most_steps))
-    look_every = steps // NUM_LOOKS
-    remarks = draft.remarks
-    if affordable < _FEWEST_STEPS:
-        wanted = draft.num_trainings * _FEWEST_STEPS * step_seconds / _TRAINING_SHARE / 60
-        remarks = (*remarks, f"this machine is slow for the model: about {wanted:.0f} minutes are needed at least")
-    return draft.model_copy(
-        update={"steps": look_every * NUM_LOOKS, "look_every": look_every, "step_seconds": step_seconds,
-                "remarks": remarks}
-    )  # fmt: skip

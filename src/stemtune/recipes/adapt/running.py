@@ -12,6 +12,7 @@ Everything is kept as soon as it is there: after Ctrl-C, a kill or a full disk t
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ from stemtune.hub.folder import load
 from stemtune.hub.weights import write_tensors
 from stemtune.models import Separator
 from stemtune.nn.lora import merge
-from stemtune.recipes.adapt.plan import Plan, experiment_of
+from stemtune.recipes.adapt.pace import Pace
+from stemtune.recipes.adapt.plan import Plan, experiment_of, write_plan
 from stemtune.recipes.adapt.scores import Curve, FoldedSystem, choose_steps
 from stemtune.separation.options import SeparationOptions
 from stemtune.training.checkpoint import cpu_state
@@ -42,6 +44,7 @@ __all__ = ["Interruption", "Progress", "Trainings"]
 _PATIENCE = 2  # looks without a new best
 _LOOK_SECONDS = 60.0  # of all held-out pieces together
 _LOOKS_FILE = "looks.json"
+_MOST_REPLANS = 2
 
 
 class Interruption(Exception):  # noqa: N818  (not an error: everything is kept)
@@ -74,16 +77,17 @@ class Trainings:
     """All trainings of a plan, done or to be done.
 
     Args:
-        plan: what is to be done.
+        plan: what is to be done; its steps may change while the first fold learns, see `pace`.
         folder: of the adaptation.
         execution: on which device, with how many threads.
         tell: hears how far it is.
     """
 
     def __init__(self, plan: Plan, folder: Path, *, execution: Execution, tell: Tell) -> None:
-        self.plan, self._folder, self._tell = plan, folder / "work", tell
+        self.plan, self._out, self._folder, self._tell = plan, folder, folder / "work", tell
         self._execution = execution.model_copy(update={"check_data": False})  # the audit has heard everything
         self._begun: tuple[float, int] | None = None
+        self._replans = 0
         self._done, self._total = 0, plan.num_trainings * plan.steps
         self._base: dict[str, Tensor] = load(plan.base_folder).state_dict() if plan.base_folder else {}
         self._held_out = [open_dataset(table, split="valid") for table in plan.folds]
@@ -98,7 +102,10 @@ class Trainings:
         curves: list[Curve] = []
         for number, table in enumerate(self.plan.folds):
             before = self._done
-            curves.append(self._follow(number, table))
+            curve = self._follow(number, table)
+            while curve is None:
+                curve = self._follow(number, table)
+            curves.append(curve)
             self._done = before + self.plan.steps
         return tuple(curves)
 
@@ -139,8 +146,11 @@ class Trainings:
         self._done = before + self.plan.steps
         return result.separator
 
-    def _follow(self, number: int, table: str) -> Curve:
-        """One fold: look at it every so many steps, stop when it gets no better."""
+    def _follow(self, number: int, table: str) -> Curve | None:
+        """One fold: look at it every so many steps, stop when it gets no better.
+
+        None if the first fold's pace asked for other steps: the plan has them now, and the fold begins again.
+        """
         name = f"fold-{number + 1}"
         folder = self._folder / name
         experiment = experiment_of(self.plan, table, name=name)
@@ -148,9 +158,17 @@ class Trainings:
         curve = _read_looks(folder)
         tracks = self._held_out[number]
         max_seconds = max(5.0, _LOOK_SECONDS / len(tracks))
+        pace, better = Pace(), None
 
         def look(phase: int, step: int, network: Separator) -> None:
+            nonlocal better
             self._report(f"training: {name}", before + step)
+            if phase == last and number == 0 and step <= self.plan.look_every:
+                pace.step()
+            if phase == last and number == 0 and step == self.plan.look_every and self._replans < _MOST_REPLANS:
+                better = pace.better_plan(self.plan)
+                if better:
+                    return
             if phase != last or (step % self.plan.look_every and step != experiment.phases[last].steps):
                 return
             for later in [one for one in curve if one > step]:  # of a training that was killed and goes on from before
@@ -161,11 +179,28 @@ class Trainings:
             write_json_atomically(folder / _LOOKS_FILE, {str(key): value for key, value in sorted(curve.items())})
             self._report(f"{name}: {score.mean:.2f} dB after {step} steps", before + step)
 
-        watch = Observer(1, look, enough=lambda: _has_settled(curve))
+        watch = Observer(1, look, enough=lambda: better is not None or _has_settled(curve))
         result = train(experiment, folder, execution=self._execution, quiet=True, observer=watch)
         if not result.finished:
             raise Interruption
+        if better:
+            self._begin_again(better, folder)
+            return None
+        if not curve:  # it was killed when it had stopped to begin again
+            shutil.rmtree(folder)
+            return None
         return {step: score for step, score in curve.items() if step <= result.steps}
+
+    def _begin_again(self, better: Plan, folder: Path) -> None:
+        """With other steps, as if nothing had been learnt."""
+        self.say(
+            f"a step takes {better.step_seconds:.1f} s, not {self.plan.step_seconds:.1f} s: "
+            f"at most {better.steps} steps instead of {self.plan.steps}"
+        )
+        shutil.rmtree(folder)  # first: a new plan must never meet an old training
+        write_plan(better, self._out)
+        self.plan, self._replans = better, self._replans + 1
+        self._begun, self._total = None, better.num_trainings * better.steps
 
     def _keep(self, network: Separator, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
