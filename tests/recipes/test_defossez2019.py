@@ -14,12 +14,13 @@ from stemtune.errors import InputError
 from stemtune.evaluation.metrics.si_sdr import si_sdr
 from stemtune.mining.excerpts import Excerpt
 from stemtune.mining.features import TrackTask, prepare
-from stemtune.mining.index import Index, MiningSettings, SongRecord
+from stemtune.mining.index import Index, MiningSettings, SongRecord, copy_index, read_index, read_settings
 from stemtune.mining.run import walk
 from stemtune.mining.thresholds import Threshold
 from stemtune.models.demucs import DemucsConfig
 from stemtune.models.silence_detector import SilenceDetectorConfig
 from stemtune.recipes import defossez2019
+from stemtune.recipes.defossez2019.corpora import Songs
 from stemtune.recipes.defossez2019.evidence import (
     DetectorEvidence,
     _ranking,
@@ -30,7 +31,7 @@ from stemtune.recipes.defossez2019.evidence import (
 from stemtune.recipes.defossez2019.examination import COLUMNS, SongExaminationConfig
 from stemtune.recipes.defossez2019.experiments import ABLATIONS, LAPTOP, PAPER, demucs_experiment
 from stemtune.recipes.defossez2019.library import make_library, true_excerpts
-from stemtune.recipes.defossez2019.mining import DETECTOR_RESULT
+from stemtune.recipes.defossez2019.mining import DETECTOR_RESULT, INDEX_RESULT, index_folder, prepare_index
 from stemtune.recipes.reproduce import StudyRoots
 from stemtune.recipes.reproduce.results import CellRecord, write_result
 from stemtune.recipes.reproduce.running import Places
@@ -171,6 +172,21 @@ def test_an_examination_scores_tests_and_some_of_what_was_learnt(corpus: Path) -
     ).sources[0, separator.stems.index("drums")]  # fmt: skip
     expected = si_sdr(estimate=estimate[None].detach(), reference=own[None], zero_mean=False)
     assert values[0] == pytest.approx(float(expected[0]), abs=0.5)
+
+
+def test_an_index_among_the_results_is_taken_over(corpus: Path, index: Path, tmp_path: Path) -> None:
+    """On a machine that has the songs and neither detector nor index."""
+    places = Places(tmp_path / "work", tmp_path / "results")
+    copy_index(index, places.results / INDEX_RESULT, library="the library")
+    songs = Songs(labelled=(), stem_set=(), hidden=(Corpus(path=str(corpus)),), recordings=tmp_path / "none", test=())
+    said = list[str]()
+    for _ in range(2):
+        prepare_index(LAPTOP, songs, places, say=said.append)
+    assert said[0] == "the results hold what was mined before: no detector is trained"
+    library = places.work / "mined" / "library"
+    assert {path.name for path in (library / "hidden").iterdir()} == {"a.flac", "b.flac"}
+    assert read_settings(index_folder(places)).library == str(library.resolve())
+    assert list(read_index(index_folder(places))) == list(read_index(index))
 
 
 def test_a_detector_is_compared_with_hidden_labels(corpus: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from stemtune.errors import ConfigError, InputError, OutputError
 from stemtune.mining.excerpts import Excerpt
 from stemtune.mining.thresholds import Threshold
 
-__all__ = ["INDEX_FILE", "Index", "MiningSettings", "SongRecord", "read_index", "read_settings"]
+__all__ = ["INDEX_FILE", "Index", "MiningSettings", "SongRecord", "copy_index", "read_index", "read_settings"]
 
 INDEX_FILE, SETTINGS_FILE = "index.jsonl", "mining.json"
 
@@ -135,6 +135,26 @@ def read_index(folder: Path) -> Iterator[SongRecord]:
                     raise InputError(f"{path}, line {number}: damaged ({error}); remove the line") from None
     except OSError as error:
         raise InputError(f"{folder}: holds no mined index ({error.strerror}); make one with: stemtune mine") from None
+
+
+def copy_index(source: Path, target: Path, *, library: str) -> None:
+    """What was found, without the curves, for the same songs in another place; a copy that was cut off is gone on with.
+
+    Args:
+        source: an index.
+        target: the folder of its copy.
+        library: where the songs are for the copy.
+
+    Raises:
+        InputError: if there is no index, or it is damaged.
+        ConfigError: if the target holds another index.
+        OutputError: if it cannot be written.
+    """
+    settings = read_settings(source).model_copy(update={"library": library})
+    with Index(target, settings) as copy:
+        for record in read_index(source):
+            if record.path not in copy.done:
+                copy.append(record.model_copy(update={"curves": None}))
 
 
 def read_settings(folder: Path) -> MiningSettings:

@@ -3,6 +3,10 @@
 WORK/mined/detector, library, index      what is large or private
 RESULTS/mining/detector.csv              thresholds, and what they do on songs with hidden labels (`evidence`)
                excerpts.csv              each excerpt mined in such a song, and its true relative volume
+               index/                    what was mined, for machines that have the songs and not the detector
+
+The same detector trained on another processor is another one, if only by rounding, and finds other excerpts. All cells
+of a study must hear the same, so an index among the results is taken over instead of made again.
 """
 
 import csv
@@ -17,7 +21,7 @@ from stemtune.data.segments import Corpus, open_corpora
 from stemtune.data.tracks import Track
 from stemtune.mining.detector import DetectorFile, load_detector, save_detector
 from stemtune.mining.features import MixtureTask, TrackTask, prepare
-from stemtune.mining.index import read_index
+from stemtune.mining.index import INDEX_FILE, copy_index, read_index
 from stemtune.mining.run import mine, settings_for
 from stemtune.mining.thresholds import ThresholdConfig
 from stemtune.models.silence_detector import DETECTOR_RATE, SilenceDetectorConfig, small_detector
@@ -28,9 +32,9 @@ from stemtune.recipes.defossez2019.library import make_library, true_excerpts
 from stemtune.recipes.reproduce.running import Places
 from stemtune.training.detector import DetectorTraining, choose_thresholds, train_detector
 
-__all__ = ["DETECTOR_RESULT", "EXCERPTS_RESULT", "index_folder", "prepare_index"]
+__all__ = ["DETECTOR_RESULT", "EXCERPTS_RESULT", "INDEX_RESULT", "index_folder", "prepare_index"]
 
-DETECTOR_RESULT, EXCERPTS_RESULT = "mining/detector.csv", "mining/excerpts.csv"
+DETECTOR_RESULT, EXCERPTS_RESULT, INDEX_RESULT = "mining/detector.csv", "mining/excerpts.csv", "mining/index"
 
 
 def index_folder(places: Places) -> Path:
@@ -39,9 +43,17 @@ def index_folder(places: Places) -> Path:
 
 
 def prepare_index(sizes: Sizes, songs: Songs, places: Places, *, say: Callable[[str], None], workers: int = 1) -> None:
-    """Train, choose thresholds, mine, compare with the truth; each step is continued where it was stopped."""
-    folder = places.work / "mined"
+    """Train, choose thresholds, mine, compare with the truth; each step is continued where it was stopped.
+
+    If the results hold an index and there is no detector, the index is taken over.
+    """
+    folder, kept = places.work / "mined", places.results / INDEX_RESULT
     detector = folder / "detector"
+    if (kept / INDEX_FILE).exists() and not detector.exists():
+        say("the results hold what was mined before: no detector is trained")
+        library = make_library(folder / "library", _tracks(songs.hidden), songs.recordings, say=say)
+        copy_index(kept, index_folder(places), library=str(library.resolve()))
+        return
     if not (detector / "detector.json").exists():
         _train(sizes, songs, detector, say, workers)
     trained = load_detector(detector)
@@ -65,6 +77,7 @@ def prepare_index(sizes: Sizes, songs: Songs, places: Places, *, say: Callable[[
     say(f"mined {summary.mined} songs ({summary.skipped} skipped): {found or 'nothing new'}")
     if hidden and not (places.results / EXCERPTS_RESULT).exists():
         _write_excerpts(places, hidden)
+    copy_index(index_folder(places), kept, library="the library")
 
 
 def _train(sizes: Sizes, songs: Songs, folder: Path, say: Callable[[str], None], workers: int) -> None:
@@ -77,7 +90,12 @@ def _train(sizes: Sizes, songs: Songs, folder: Path, say: Callable[[str], None],
     tasks = [TrackTask(track, STEMS) for track in labelled] + mixtures
     learnt = prepare(tasks, folder / "prepared", num_workers=workers)
     asked = prepare([TrackTask(track, STEMS) for track in stem_set], folder / "prepared-held-out", num_workers=workers)
-    training = DetectorTraining(detector=config, steps=sizes.detector_steps, batch_size=sizes.detector_batch_size)
+    training = DetectorTraining(
+        detector=config,
+        steps=sizes.detector_steps,
+        batch_size=sizes.detector_batch_size,
+        ema_decay=sizes.detector_ema_decay,
+    )
     say(f"training the detector: {training.steps} steps")
     network = train_detector(training, learnt, folder / "checkpoints")
     thresholds = choose_thresholds(network, asked, ThresholdConfig())
