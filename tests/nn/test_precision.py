@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stemtune.nn import precision
-from stemtune.nn.precision import autocast, computes_bfloat16
+from stemtune.nn.precision import autocast, computes_bfloat16, granted_precision
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,7 @@ def test_a_processor_has_bfloat16_by_its_instructions(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "x86_64"} | instructions)
     assert computes_bfloat16() is has_it
     assert product("bfloat16") == (torch.bfloat16 if has_it else torch.float32)
+    assert granted_precision("cpu", "bfloat16") == ("bfloat16" if has_it else "float32")
     assert product("float32") == torch.float32
 
 

@@ -10,7 +10,7 @@ from functools import cache
 
 import torch
 
-__all__ = ["autocast", "computes_bfloat16"]
+__all__ = ["autocast", "computes_bfloat16", "granted_precision"]
 
 _X86_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 
@@ -32,6 +32,16 @@ def computes_bfloat16(device_type: str = "cpu") -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # pyright: ignore[reportPrivateUsage]
 
 
+def granted_precision(device_type: str, precision: str) -> str:
+    """What `autocast` computes in: "float32" or "bfloat16".
+
+    Args:
+        device_type: of the network's device.
+        precision: that is wished.
+    """
+    return "bfloat16" if precision == "bfloat16" and computes_bfloat16(device_type) else "float32"
+
+
 def autocast(device_type: str, precision: str) -> torch.autocast:
     """A context in which networks compute in bfloat16, if that is wished and the machine has it; else in float32.
 
@@ -39,11 +49,10 @@ def autocast(device_type: str, precision: str) -> torch.autocast:
         device_type: of the network's device.
         precision: "float32" or "bfloat16".
     """
-    wished = precision == "bfloat16"
-    has_it = wished and computes_bfloat16(device_type)
-    if wished and not has_it:
+    granted = granted_precision(device_type, precision)
+    if granted != precision:
         _say_once(device_type)
-    return torch.autocast(device_type, torch.bfloat16, enabled=has_it)
+    return torch.autocast(device_type, torch.bfloat16, enabled=granted == "bfloat16")
 
 
 @cache

@@ -26,6 +26,7 @@ import torch
 from stemtune.errors import ConfigError, OutputError
 from stemtune.hub import ModelCard, save_model
 from stemtune.models import Separator
+from stemtune.nn.precision import granted_precision
 from stemtune.recipes.reproduce.results import (
     CellRecord,
     CurveWriter,
@@ -207,7 +208,7 @@ def _record(
         num_parameters=sum(parameter.numel() for parameter in separator.parameters()),
         batch_size=phase.batch_size,
         segment_seconds=phase.data.segment_seconds,
-        precision=phase.precision,
+        precision=granted_precision("cuda" if _has_card(execution) else "cpu", phase.precision),
         minutes=round(minutes, 2),
         machine=_machine(execution),
         threads=torch.get_num_threads(),
@@ -251,9 +252,11 @@ def _claimed(folder: Path) -> Generator[bool]:
 
 
 def _machine(execution: Execution) -> str:
-    if execution.device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{platform.machine()} CPU"
+    return torch.cuda.get_device_name() if _has_card(execution) else f"{platform.machine()} CPU"
+
+
+def _has_card(execution: Execution) -> bool:
+    return execution.device != "cpu" and torch.cuda.is_available()
 
 
 def _commit() -> str:
