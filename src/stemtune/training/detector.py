@@ -10,7 +10,6 @@ References: Defossez, Usunier, Bottou and Bach, 2019, sections 4.2 and 5.2: 40 e
 Deviations: extracts begin at any output rather than each half second; steps are counted, not epochs.
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,6 @@ from stemtune.models.silence_detector import FRAMES_PER_OUTPUT, SilenceDetector,
 from stemtune.objectives.silence import silence_loss
 from stemtune.training import checkpoint
 from stemtune.training.checkpoint import Checkpoint, TrainingState, cpu_state
-from stemtune.training.loop import follow
 
 __all__ = ["DetectorTraining", "HeardSong", "choose_thresholds", "hear", "train_detector"]
 
@@ -45,7 +43,6 @@ class DetectorTraining(Frozen):
     excerpt_outputs: int = Field(default=79, ge=1, description="of 64 ms; 79 are 5 s")
     learning_rate: float = Field(default=5e-4, gt=0)
     threshold_db: float = Field(default=-13.0, description="relative volume up to which a stem counts as silent")
-    ema_decay: float = Field(default=0.0, ge=0, lt=1, description="of averaged weights, which are kept; 0: the last")
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,6 @@ def train_detector(
         raise InputError("the labelled songs are silent throughout, so nothing can be learnt; check their stems")
     torch.manual_seed(training.seed)
     network = training.detector.build().train()
-    averaged = copy.deepcopy(network)
     optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
     name = fingerprint(training.override({"steps": 1}))  # more steps are the same training, gone on with
     step: int = 0
@@ -98,7 +94,6 @@ def train_detector(
         if saved.state.fingerprint != name:
             raise ConfigError(f"{folder}: holds checkpoints of another training; choose another folder")
         network.load_state_dict(saved.network)
-        averaged.load_state_dict(saved.averaged or saved.network)
         checkpoint.restore_optimiser(optimiser, saved.optimiser)
         step = saved.state.step
     lengths = np.array([example.audible.shape[0] for example in loaded], dtype=float)
@@ -117,16 +112,14 @@ def train_detector(
         )
         loss.backward()
         optimiser.step()
-        follow(averaged, network, decay=training.ema_decay, step=step)
         step += 1
         if on_step:
             on_step(step, loss.item())
         if step % checkpoint_every_steps == 0 or step == training.steps:
             state = TrainingState(fingerprint=name, step=step, finished=step == training.steps)
-            tensors = checkpoint.optimiser_tensors(optimiser)
-            content = Checkpoint(state, cpu_state(network), cpu_state(averaged), tensors)
+            content = Checkpoint(state, cpu_state(network), None, checkpoint.optimiser_tensors(optimiser))
             checkpoint.write(folder, content, keep=1)
-    return averaged.eval()
+    return network.eval()
 
 
 def choose_thresholds(

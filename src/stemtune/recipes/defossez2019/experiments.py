@@ -46,7 +46,6 @@ class Sizes(Frozen):
     detector_size: str = "small"
     detector_steps: int = 1000
     detector_batch_size: int = 16
-    detector_ema_decay: float = Field(default=0.99, description="of averaged weights; 0: the last ones")
     detector_mixtures: int = Field(default=200, description="made-up mixtures of 20 s, besides the songs")
     seeds: tuple[int, ...] = (0, 1, 2)
 
@@ -63,7 +62,6 @@ PAPER = Sizes(
     detector_size="paper",
     detector_steps=28_800,
     detector_batch_size=64,
-    detector_ema_decay=0.0,
     detector_mixtures=0,
     seeds=(0,),
 )

@@ -55,6 +55,8 @@ def prepare_index(sizes: Sizes, songs: Songs, places: Places, *, say: Callable[[
         copy_index(kept, index_folder(places), library=str(library.resolve()))
         return
     if not (detector / "detector.json").exists():
+        for stale in (DETECTOR_RESULT, EXCERPTS_RESULT):  # of another detector
+            (places.results / stale).unlink(missing_ok=True)
         _train(sizes, songs, detector, say, workers)
     trained = load_detector(detector)
     for stem in STEMS:
@@ -90,12 +92,7 @@ def _train(sizes: Sizes, songs: Songs, folder: Path, say: Callable[[str], None],
     tasks = [TrackTask(track, STEMS) for track in labelled] + mixtures
     learnt = prepare(tasks, folder / "prepared", num_workers=workers)
     asked = prepare([TrackTask(track, STEMS) for track in stem_set], folder / "prepared-held-out", num_workers=workers)
-    training = DetectorTraining(
-        detector=config,
-        steps=sizes.detector_steps,
-        batch_size=sizes.detector_batch_size,
-        ema_decay=sizes.detector_ema_decay,
-    )
+    training = DetectorTraining(detector=config, steps=sizes.detector_steps, batch_size=sizes.detector_batch_size)
     say(f"training the detector: {training.steps} steps")
     network = train_detector(training, learnt, folder / "checkpoints")
     thresholds = choose_thresholds(network, asked, ThresholdConfig())
