@@ -7,6 +7,7 @@ from torch import Tensor
 from stemtune.config import parse
 from stemtune.errors import ConfigError
 from stemtune.models.xumx import XUMX, XUMXConfig
+from stemtune.nn.precision import autocast
 
 WINDOWS_OF_ASTEROID = 4096  # it counts the analysis window, shared by both transforms, as a parameter
 
@@ -97,7 +98,7 @@ def test_masks_of_one_are_the_identity() -> None:
 
 def test_bfloat16_keeps_transforms_exact() -> None:
     model, mixture = small(), noise(1, 2, 5001)
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), autocast("cpu", "bfloat16"):
         for network in model.networks:
             network.expand.output_scale.zero_()
         sources = model(mixture).sources

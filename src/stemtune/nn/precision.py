@@ -1,8 +1,8 @@
 """The precision of a network's arithmetic: bfloat16 where the machine computes with it, else float32.
 
 A processor without instructions for bfloat16 converts every number back and forth: on one that has AVX2 only, a
-training step of Demucs took 8.2 s instead of 1.0 s. So bfloat16 is a wish. Where it would be slower it is not granted,
-the log says so once, and the result is the more exact one.
+training step of Demucs took 8.2 s instead of 1.0 s, and PyTorch's LSTMs raised an error. So bfloat16 is a wish. Where
+it would be slower it is not granted, the log says so once, and the result is the more exact one.
 """
 
 import logging
