@@ -7,6 +7,7 @@ it would be slower it is not granted, the log says so once, and the result is th
 
 import logging
 from functools import cache
+from typing import Literal
 
 import torch
 
@@ -32,7 +33,7 @@ def computes_bfloat16(device_type: str = "cpu") -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # pyright: ignore[reportPrivateUsage]
 
 
-def granted_precision(device_type: str, precision: str) -> str:
+def granted_precision(device_type: str, precision: str) -> Literal["float32", "bfloat16"]:
     """What `autocast` computes in: "float32" or "bfloat16".
 
     Args:

@@ -7,13 +7,13 @@ A model family that is not here cannot be adapted, and one that has a reason aga
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from stemtune.errors import UsageError
 from stemtune.models.base import SeparatorConfig
 from stemtune.models.chimeranet import ChimeraNetConfig
 from stemtune.models.xumx import XUMXConfig
-from stemtune.nn.precision import computes_bfloat16
+from stemtune.nn.precision import granted_precision
 from stemtune.objectives.choice import ObjectiveConfig, WeightedObjective, WeightedSumConfig
 from stemtune.objectives.clustering import ClusteringConfig
 from stemtune.objectives.quantisation import AutoEncodingConfig
@@ -94,6 +94,6 @@ def find_family(config: SeparatorConfig) -> Family:
     return family
 
 
-def quick_precision(family: Family) -> str:
+def quick_precision(family: Family) -> Literal["float32", "bfloat16"]:
     """bfloat16 where the family gains from it and this processor computes with it."""
-    return "bfloat16" if family.half_precision and computes_bfloat16() else "float32"
+    return granted_precision("cpu", "bfloat16" if family.half_precision else "float32")

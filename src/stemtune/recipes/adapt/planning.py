@@ -112,7 +112,7 @@ def make_plan(request: AdaptRequest, folder: Path, *, execution: Execution, say:
         num_units=prepared.num_units,
         segment_seconds=max(0.2, min(family.segment_seconds, 0.9 * prepared.longest_seconds)),
         has_songs=bool(material.songs),
-        precision="bfloat16" if quick_precision(family) == "bfloat16" else "float32",
+        precision=quick_precision(family),
         steps=request.steps or _TIMED_STEPS,
         look_every=math.ceil((request.steps or _TIMED_STEPS) / NUM_LOOKS),
         step_seconds=0.0,

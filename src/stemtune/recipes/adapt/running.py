@@ -102,9 +102,8 @@ class Trainings:
         curves: list[Curve] = []
         for number, table in enumerate(self.plan.folds):
             before = self._done
-            curve = self._follow(number, table)
-            while curve is None:
-                curve = self._follow(number, table)
+            while (curve := self._follow(number, table)) is None:
+                pass  # it begins again
             curves.append(curve)
             self._done = before + self.plan.steps
         return tuple(curves)
@@ -165,10 +164,10 @@ class Trainings:
             self._report(f"training: {name}", before + step)
             if phase == last and number == 0 and step <= self.plan.look_every:
                 pace.step()
-            if phase == last and number == 0 and step == self.plan.look_every and self._replans < _MOST_REPLANS:
-                better = pace.better_plan(self.plan)
-                if better:
-                    return
+                if step == self.plan.look_every and self._replans < _MOST_REPLANS:
+                    better = pace.better_plan(self.plan)
+            if better:
+                return
             if phase != last or (step % self.plan.look_every and step != experiment.phases[last].steps):
                 return
             for later in [one for one in curve if one > step]:  # of a training that was killed and goes on from before
