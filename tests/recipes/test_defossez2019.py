@@ -178,7 +178,9 @@ def test_an_index_among_the_results_is_taken_over(corpus: Path, index: Path, tmp
     """On a machine that has the songs and neither detector nor index."""
     places = Places(tmp_path / "work", tmp_path / "results")
     copy_index(index, places.results / INDEX_RESULT, library="the library")
-    songs = Songs(labelled=(), stem_set=(), hidden=(Corpus(path=str(corpus)),), recordings=tmp_path / "none", test=())
+    songs = Songs(
+        labelled=(), singers=(), stem_set=(), hidden=(Corpus(path=str(corpus)),), recordings=tmp_path / "none", test=()
+    )
     said = list[str]()
     for _ in range(2):
         prepare_index(LAPTOP, songs, places, say=said.append)

@@ -1,15 +1,16 @@
 """Which songs are learnt from, which choose thresholds, which lie in the library as if nobody knew them, which test.
 
                  laptop                                                   paper
-    labelled     nine rendered pop songs, two real ones                   MUSDB18's training songs
-    stem set     five rendered pop songs, four of MusicDelta              100 songs of the authors'
-    hidden       five rendered pop songs, three real ones                 (none: 2,000 songs that nobody labelled)
+    labelled     twelve rendered pop songs, two real ones                 MUSDB18's training songs
+    singers      264 clips of MIR-1K, for the detector only               (none)
+    stem set     14 rendered pop songs, four of MusicDelta, 160 clips     100 songs of the authors'
+    hidden       ten rendered pop songs, three real ones                  (none: 2,000 songs that nobody labelled)
     recordings   those in ``unlabelled``                                  those 2,000
-    test         four rendered pop songs, three of MusicDelta, Lithium    MUSDB18's test songs
+    test         seven rendered pop songs, three of MusicDelta, Lithium   MUSDB18's test songs
 
-The rendered songs are those of ``stemtune data render pop``, whose tests have a soundfont of their own. All four kinds
-of rendered singers are among the labelled ones: a detector that never heard a kind takes it for silence. No song plays
-two parts.
+The rendered songs are those of ``stemtune data render pop``, whose tests have a soundfont of their own. A detector that
+never heard a kind of singer takes it for silence, so all kinds of rendered ones are among the labelled songs, and
+amateurs over karaoke, of which only the vocals are known, teach it besides. No song plays two parts.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Songs:
     """See the module's description; ``recordings`` is a folder."""
 
     labelled: tuple[Corpus, ...]
+    singers: tuple[Corpus, ...]
     stem_set: tuple[Corpus, ...]
     hidden: tuple[Corpus, ...]
     recordings: Path
@@ -35,15 +37,19 @@ class Songs:
 def laptop_songs(roots: StudyRoots) -> Songs:
     """Small public corpora, and pop songs that stemtune rendered."""
     pop, eir, delta = str(roots.corpora / "pop"), str(roots.data / "eir_stems"), str(roots.data / "musicdelta")
+    karaoke = str(roots.data / "mir1k")
     return Songs(
         labelled=(
-            Corpus(path=pop, split="train", pattern="pop909-[0-27]*", weight=2.0),
+            Corpus(path=pop, split="train", pattern="pop909-[0-2]*", weight=2.0),
             Corpus(path=eir, split="train", pattern="[35].*", weight=1.0),
         ),
+        singers=(Corpus(path=karaoke, split="train"),),
         stem_set=(
-            Corpus(path=pop, split="train", pattern="pop909-3*"),
+            Corpus(path=pop, split="train", pattern="pop909-[37]*"),
             Corpus(path=pop, split="valid"),
             Corpus(path=delta, split="valid"),
+            Corpus(path=karaoke, split="valid"),
+            Corpus(path=karaoke, split="test"),
         ),
         hidden=(
             Corpus(path=pop, split="train", pattern="pop909-[4-689]*"),
@@ -64,6 +70,7 @@ def paper_songs(roots: StudyRoots) -> Songs:
     musdb = str(roots.data / "musdb18hq")
     return Songs(
         labelled=(Corpus(path=f"{musdb}/train"),),
+        singers=(),
         stem_set=(Corpus(path=str(roots.data / "stem-set")),),
         hidden=(),
         recordings=roots.data / "unlabelled",

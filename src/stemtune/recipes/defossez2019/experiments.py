@@ -46,7 +46,7 @@ class Sizes(Frozen):
     detector_size: str = "small"
     detector_steps: int = 1000
     detector_batch_size: int = 16
-    detector_mixtures: int = Field(default=200, description="made-up mixtures of 20 s, besides the songs")
+    detector_mixtures: int = Field(default=300, description="made-up mixtures of 20 s, besides the songs")
     seeds: tuple[int, ...] = (0, 1, 2)
 
 

@@ -84,10 +84,9 @@ def prepare_index(sizes: Sizes, songs: Songs, places: Places, *, say: Callable[[
 
 def _train(sizes: Sizes, songs: Songs, folder: Path, say: Callable[[str], None], workers: int) -> None:
     config = small_detector(STEMS) if sizes.detector_size == "small" else SilenceDetectorConfig(stems=STEMS)
-    labelled, stem_set = _tracks(songs.labelled), _tracks(songs.stem_set)
-    mixtures = [
-        MixtureTask(_mixing(songs.labelled), seed=0, number=number) for number in range(sizes.detector_mixtures)
-    ]
+    heard = (*songs.labelled, *songs.singers)
+    labelled, stem_set = _tracks(heard), _tracks(songs.stem_set)
+    mixtures = [MixtureTask(_mixing(heard), seed=0, number=number) for number in range(sizes.detector_mixtures)]
     say(f"preparing {len(labelled)} songs and {len(mixtures)} mixtures for the detector")
     tasks = [TrackTask(track, STEMS) for track in labelled] + mixtures
     learnt = prepare(tasks, folder / "prepared", num_workers=workers)
@@ -100,10 +99,10 @@ def _train(sizes: Sizes, songs: Songs, folder: Path, say: Callable[[str], None],
     save_detector(folder, network, DetectorFile(config=config, thresholds=thresholds, threshold_tracks=names))
 
 
-def _mixing(labelled: Sequence[Corpus]) -> MixingConfig:
+def _mixing(corpora: Sequence[Corpus]) -> MixingConfig:
     """Mixtures of stems of different songs, in which stems are missing more often than they are silent in songs."""
     return MixingConfig(
-        corpora=tuple(labelled),
+        corpora=tuple(corpora),
         stems=STEMS,
         sample_rate=DETECTOR_RATE,
         channels=1,
