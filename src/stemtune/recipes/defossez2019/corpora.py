@@ -1,16 +1,16 @@
 """Which songs are learnt from, which choose thresholds, which lie in the library as if nobody knew them, which test.
 
                  laptop                                                   paper
-    labelled     twelve rendered pop songs, two real ones                 MUSDB18's training songs
+    labelled     eight rendered pop songs, two real ones                  MUSDB18's training songs
     singers      264 clips of MIR-1K, for the detector only               (none)
-    stem set     14 rendered pop songs, four of MusicDelta, 160 clips     100 songs of the authors'
-    hidden       ten rendered pop songs, three real ones                  (none: 2,000 songs that nobody labelled)
+    stem set     nine rendered pop songs, four of MusicDelta, 160 clips   100 songs of the authors'
+    hidden       seven rendered pop songs, three real ones                (none: 2,000 songs that nobody labelled)
     recordings   those in ``unlabelled``                                  those 2,000
-    test         seven rendered pop songs, three of MusicDelta, Lithium   MUSDB18's test songs
+    test         four rendered pop songs, three of MusicDelta, Lithium    MUSDB18's test songs
 
-The rendered songs are those of ``stemtune data render pop``, whose tests have a soundfont of their own. A detector that
-never heard a kind of singer takes it for silence, so all kinds of rendered ones are among the labelled songs, and
-amateurs over karaoke, of which only the vocals are known, teach it besides. No song plays two parts.
+The rendered songs are those of ``stemtune data render pop --hours 1.3``, whose tests have a soundfont of their own. A
+detector that never heard a kind of singer takes it for silence, so all kinds of rendered ones are among the labelled
+songs, and amateurs over karaoke, of which only the vocals are known, teach it besides. No song plays two parts.
 """
 
 from dataclasses import dataclass

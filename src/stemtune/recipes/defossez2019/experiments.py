@@ -76,9 +76,9 @@ LAPTOP = Sizes(
     steps=2400,
     decay_every_steps=1920,  # by the paper's share, 960, it hardly learns after 900 steps (docs/notebook.md)
     precision="bfloat16",
-    step_seconds=0.6,
+    step_seconds=0.75,
 )
-"""The ablations' rate (22 kHz), a third of the width; the seconds are of one undisturbed core (0.44 in the network)."""
+"""The ablations' rate (22 kHz), a third of the width; the seconds are of one core of two that were both busy."""
 
 ABLATIONS: Mapping[str, Mapping[str, object]] = {
     "no-remixed": {"phases.0.remixing": None},
