@@ -20,7 +20,7 @@ from torch import Tensor
 
 from stemtune.errors import UsageError, WeightsError
 from stemtune.models.base import Separator
-from stemtune.nn.precision import autocast
+from stemtune.nn.precision import autocast, granted_precision
 from stemtune.separation.channels import channel_index, gather_channels, scatter_channels
 from stemtune.separation.memory import release_freed_memory
 from stemtune.separation.options import SeparationOptions
@@ -148,7 +148,7 @@ def _separate_batch(
     if not audible.any():
         return [mixture.new_zeros(len(separator.stems), *mixture.shape) for mixture in mixtures]
     device = device_of(separator)
-    low = precision == "bfloat16"
+    low = granted_precision(device.type, precision) == "bfloat16"
     parts = torch.split(items, batch_size)
     with torch.inference_mode(), autocast(device.type, precision):
         answers = [separator.separate(part.to(device)).float().cpu() for part in parts]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stemtune.errors import WeightsError
 from stemtune.models.base import Separator, StemStream
-from stemtune.nn.precision import autocast
+from stemtune.nn.precision import autocast, granted_precision
 from stemtune.separation.channels import channel_index, gather_channels, scatter_channels
 from stemtune.separation.network import device_of
 from stemtune.separation.options import SeparationOptions
@@ -56,7 +56,7 @@ def separate_streamed(
     """
     index = channel_index(num_channels=num_channels, model_channels=separator.channels)
     device = device_of(separator)
-    low = options.precision == "bfloat16"
+    low = granted_precision(device.type, options.precision) == "bfloat16"
     finished = [SampleQueue() for _ in streams]
 
     def answer(stream: StemStream, items: Tensor | None) -> Tensor:

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from stemtune.data.claims import claimed
 from stemtune.data.datasets import open_dataset
 from stemtune.data.rendering.choosing import Amount
 from stemtune.data.rendering.drumming import DrumProducer
 from stemtune.data.rendering.plans import Rendering, SongPlan
 from stemtune.data.rendering.records import CorpusRecord, SongRecord, read_corpus
 from stemtune.data.rendering.requests import RenderRequest, render
-from stemtune.errors import InputError
+from stemtune.errors import InputError, OutputError
 from tests.data.rendering.conftest import needs_fluidsynth
 from tests.data.rendering.tiny import (
     SAMPLE_RATE,
@@ -171,6 +172,16 @@ def test_started_again_it_renders_nothing_twice(
     for song in record.songs:
         mine, theirs = (root / song.split / song.name / "violin.flac" for root in (folder, tmp_path / "more"))
         np.testing.assert_array_equal(soundfile.read(mine)[0], soundfile.read(theirs)[0])
+
+
+def test_two_at_once_are_one_too_many(request_of: Callable[[str], RenderRequest], tmp_path: Path) -> None:
+    """The first one to end would remove the scores that the other one reads."""
+    out = tmp_path / "corpus"
+    with claimed(out / ".lock") as is_ours:
+        assert is_ours
+        with pytest.raises(OutputError, match="another process is rendering this corpus; wait"):
+            render(request_of("chorales"), out, amount=Amount(songs=1))
+    assert render(request_of("chorales"), out, amount=Amount(songs=1)).complete
 
 
 def test_another_seed_is_another_corpus(request_of: Callable[[str], RenderRequest], tmp_path: Path) -> None:

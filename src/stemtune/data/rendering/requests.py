@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from stemtune.config import Frozen, parse
+from stemtune.data.claims import claimed
 from stemtune.data.files import output_error
 from stemtune.data.rendering.choosing import Amount
 from stemtune.data.rendering.mapping import load_mapping
@@ -22,10 +23,11 @@ from stemtune.data.rendering.rendering import render_corpus
 from stemtune.data.rendering.sources import SCORES_FOLDER, unpack_target, unpacked
 from stemtune.data.rendering.timbres import check_independence, score_source, timbre_set
 from stemtune.data.rendering.words import words_can_be_sung
-from stemtune.errors import InputError, UsageError
+from stemtune.errors import InputError, OutputError, UsageError
 
 __all__ = ["RenderRequest", "configure", "render"]
 
+_LOCK_FILE = ".lock"
 _SCORES: dict[Kind, tuple[str, ...]] = {
     "chorales": ("jsb-chorales-16th.json.gz",),
     "choir": ("jsb-chorales-16th.json.gz",),
@@ -115,16 +117,25 @@ def render(
     on_plan: Callable[[str], None] = lambda _: None,
     on_song: Callable[[SongPlan, int, int], None] = lambda _plan, _done, _total: None,
 ) -> CorpusRecord:
-    """Make the corpus that a request describes, or what is missing of it; see `render_corpus`."""
+    """Make the corpus that a request describes, or what is missing of it; see `render_corpus`.
+
+    Raises:
+        OutputError: also if another process renders this corpus; both would use the same unpacked scores.
+    """
     config = configure(request, out)
     claim_folder(out, config)
-    scratch = out / SCORES_FOLDER
-    for source in (*config.sources, *((config.drum_scores,) if config.drum_scores else ())):
-        if source.archive is not None:
-            unpacked(source.archive, scratch)
-    record = render_corpus(config, out, amount=amount, num_workers=num_workers, on_plan=on_plan, on_song=on_song)
-    shutil.rmtree(scratch, ignore_errors=True)
-    return record
+    with claimed(out / _LOCK_FILE) as is_ours:
+        if not is_ours:
+            raise OutputError(
+                f"{out}: another process is rendering this corpus; wait until it has ended, then start again to go on"
+            )
+        scratch = out / SCORES_FOLDER
+        for source in (*config.sources, *((config.drum_scores,) if config.drum_scores else ())):
+            if source.archive is not None:
+                unpacked(source.archive, scratch)
+        record = render_corpus(config, out, amount=amount, num_workers=num_workers, on_plan=on_plan, on_song=on_song)
+        shutil.rmtree(scratch, ignore_errors=True)
+        return record
 
 
 def _source(path: Path, out: Path, licence: str | None) -> ScoreSource:

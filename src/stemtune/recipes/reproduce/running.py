@@ -8,22 +8,21 @@ A cell whose results are there is not run again, unless its model is missing and
 Processes that share WORK share the cells: each one is locked while it is run, and the lock goes with its process.
 """
 
-import fcntl
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from stemtune.errors import ConfigError, OutputError
+from stemtune.data.claims import claimed
+from stemtune.errors import ConfigError
 from stemtune.hub import ModelCard, save_model
 from stemtune.models import Separator
 from stemtune.nn.precision import granted_precision
@@ -115,7 +114,7 @@ def run_cells(
         if left is not None and left <= 0:
             break
         cell = ready[0]
-        with _claimed(places.run(cell.name)) as mine:
+        with claimed(places.run(cell.name).with_name("lock")) as mine:
             if not mine:
                 skipped.add(cell.name)
                 continue
@@ -232,23 +231,6 @@ def _add_minutes(folder: Path, minutes: float) -> float:
     total = minutes + (float(path.read_text(encoding="utf-8")) if path.exists() else 0.0)
     path.write_text(f"{total:.3f}", encoding="utf-8")
     return total
-
-
-@contextmanager
-def _claimed(folder: Path) -> Generator[bool]:
-    """Whether nobody else runs this cell; if so, it is ours until the end of the block or of the process."""
-    path = folder.with_name("lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error}); choose another --out") from None
 
 
 def _machine(execution: Execution) -> str:
