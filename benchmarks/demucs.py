@@ -1,6 +1,6 @@
 """Time Demucs against demucs 2.0.3 with the same weights, forwards and in training, in one run.
 
-    python tests/parity/install_references.py && python benchmarks/demucs.py --out benchmarks/demucs_2cores_202611.md
+    python tests/parity/install_references.py && python -m benchmarks.demucs --out benchmarks/demucs_2cores_202611.md
 
 Every repetition times each variant once, in turn, so that what else the machine does falls on all alike; ratios are
 medians over repetitions of the ratio within one. With one thread, processor seconds are counted, which a busy machine
@@ -47,7 +47,7 @@ def main() -> None:
     lines = [
         f"# Demucs ({arguments.width} channels, 6 layers, released variant, 44.1 kHz) beside demucs 2.0.3",
         "",
-        f"`python benchmarks/demucs.py --repeats {arguments.repeats} --threads "
+        f"`python -m benchmarks.demucs --repeats {arguments.repeats} --threads "
         f"{' '.join(map(str, arguments.threads))}`; the same weights, interleaved; seconds, median of "
         f"{arguments.repeats}; how many times as fast as the reference's float32. One thread: processor seconds.",
         "",
