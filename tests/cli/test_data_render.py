@@ -40,7 +40,7 @@ def test_a_corpus_of_ones_own_scores(stemtune: Run, tmp_path: Path, fonts: list[
     assert sorted(song["name"] for song in record["songs"]) == ["midi-song0", "midi-song1"]
     assert sorted(skipped["name"] for skipped in record["skipped"]) == ["midi-broken", "midi-solo"]
     assert record["licence"]["may_train_released_weights"] is False
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"corpus.json", "train"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {".lock", "corpus.json", "train"}
     other = stemtune(*command, "--seed", 1)
     assert other.code == 1
     assert "holds another corpus (seed 0 instead of 1)" in other.err
