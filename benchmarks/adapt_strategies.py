@@ -7,7 +7,10 @@
 A cell is TASK/MINUTES/STRATEGY/SEED: the strategy learns from so many minutes of the task's training songs for
 ``--seconds-per-cell`` of this machine (a step of each strategy is timed once, the number of steps follows), and the
 model is scored on songs, singers, kits or timbres that are in no training song. Cells are kept as they finish; start
-again to go on. Not run yet: about five hours of two cores.
+again to go on, in several processes at once if you like. The order is by seed, so that what is done is a whole table.
+
+``adapters@0.3`` is a strategy at .3 times the family's learning rate instead of the rule's factor. ``--judge unused``
+scores on training songs that no cell learns from, and leaves the test songs alone: by that the rates are chosen.
 
 Tasks: ``choir`` (female, male: pieces apart), ``karaoke`` (vocals, accompaniment: singers apart), ``drums`` and
 ``chorales`` (rendered; other kits and soundfonts in the test part):
@@ -18,6 +21,7 @@ Tasks: ``choir`` (female, male: pieces apart), ``karaoke`` (vocals, accompanimen
 
 import argparse
 import csv
+import hashlib
 import json
 import shutil
 import statistics
@@ -37,6 +41,7 @@ from stemtune.data.tracks import Track
 from stemtune.evaluation.protocol import evaluate_model
 from stemtune.hub import load
 from stemtune.models import Separator, SeparatorConfig
+from stemtune.recipes.adapt.families import find_family, quick_precision
 from stemtune.recipes.adapt.rules import find_rule
 from stemtune.recipes.adapt.strategies import Task, build_experiment
 from stemtune.recipes.reproduce.results import read_record, read_scores
@@ -63,20 +68,25 @@ class Material:
     layout: Literal["songs"] | None = None
 
     def tracks(self) -> tuple[list[Track], list[Track]]:
-        """For training and for the test; groups (singers) are not divided."""
+        """For training, in an order that mixes the groups (singers), and for the test; groups are not divided."""
         tracks = open_dataset(self.path, layout=self.layout)
         tracks = rename_stems(tracks, self.mapping, origin=str(self.path)) if self.mapping else tracks
         if any(track.origin.split == "test" for track in tracks):
             learnt = [track for track in tracks if track.origin.split == "train"]
-            return learnt, self._some([track for track in tracks if track.origin.split == "test"])
+            return _shuffled(learnt), self._some([track for track in tracks if track.origin.split == "test"])
         groups = sorted({track.origin.group or track.name for track in tracks})
         apart = set(groups[::3])
         kept = [track for track in tracks if (track.origin.group or track.name) in apart]
-        return [track for track in tracks if track not in kept], self._some(kept)
+        return _shuffled(track for track in tracks if track not in kept), self._some(kept)
 
     def _some(self, tracks: list[Track]) -> list[Track]:
         """From all over the list."""
         return tracks[:: max(1, len(tracks) // self.num_test)][: self.num_test]
+
+
+def _shuffled(tracks: Iterable[Track]) -> list[Track]:
+    """The same order each time."""
+    return sorted(tracks, key=lambda track: hashlib.sha256(track.name.encode()).hexdigest())
 
 
 def materials(data: Path, corpora: Path) -> dict[str, Material]:
@@ -118,6 +128,7 @@ class Options:
     index: Path | None = None
     listener: str | None = None
     segment_seconds: float = 3.0
+    judge: Literal["test", "unused"] = "test"
 
 
 def table_of(tracks: Sequence[Track], stems: Iterable[str], minutes: float, path: Path) -> Path:
@@ -147,7 +158,10 @@ def experiment(
     seed: int,
     steps: int,
 ) -> Experiment:
+    strategy, _, factor = strategy.partition("@")
     rule = find_rule(minutes)
+    if factor:
+        rule = rule.model_copy(update={"rate_factor": float(factor)})
     base = load(options.base)
     task = Task(
         model=model,
@@ -166,6 +180,7 @@ def experiment(
         steps=steps,
         index=options.index,
         listener=options.listener,
+        precision=quick_precision(find_family(model)),
     )
     return build_experiment(strategy, task, name=name, seed=seed)
 
@@ -174,6 +189,7 @@ def steps_of(options: Options, strategy: str, made: Experiment) -> int:
     """As many as the time allows; a step is timed once per strategy and remembered."""
     if options.steps is not None:
         return options.steps
+    strategy = strategy.partition("@")[0]
     memory = options.work / "step_seconds.json"
     known: dict[str, float] = json.loads(memory.read_text()) if memory.exists() else {}
     if strategy not in known:
@@ -192,13 +208,15 @@ def study_of(
     options: Options, tasks: Mapping[str, Material], minutes: Sequence[float], strategies: Sequence[str], seeds: int
 ) -> Study:
     """The table of cells; strategies that cannot be built (no index, no listener, another family) are left out."""
-    cells: list[Cell] = []
+    cells: list[list[Cell]] = [[] for _ in range(seeds)]
     facts: dict[str, str] = {}
     for task, material in tasks.items():
         if not material.path.exists():
             facts[task] = f"left out: {material.path} is not there"
             continue
         learnt, asked = material.tracks()
+        if options.judge == "unused":
+            asked = learnt[-max(2, material.num_test // 2) :]
         model = load(options.base).config.override({"stems": list(material.stems)})
         for amount in minutes:
             table = table_of(learnt, material.stems, amount, options.work / "tables" / f"{task}-{amount:g}.csv")
@@ -211,7 +229,7 @@ def study_of(
                     continue
                 for seed in range(seeds):
                     name = f"{task}/{amount:g}/{strategy}/{seed}"
-                    cells.append(
+                    cells[seed].append(
                         Cell(
                             name,
                             make(name=name.replace("/", "-"), seed=seed, steps=steps),
@@ -220,7 +238,7 @@ def study_of(
                             minutes=options.seconds_per_cell / 60,
                         )
                     )
-    return Study("adapt", "2cores", tuple(cells), facts)
+    return Study("adapt", "2cores", tuple(cell for row in cells for cell in row), facts)
 
 
 def report(study: Study, places: Places) -> list[str]:
@@ -261,14 +279,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, help="instead of the time")
     parser.add_argument("--index", type=Path, help="of mined excerpts, for remixing")
     parser.add_argument("--listener", help="for dis-reg")
+    parser.add_argument("--tasks", nargs="+", default=["choir", "karaoke", "drums", "chorales"])
+    parser.add_argument("--judge", choices=("test", "unused"), default="test", help="the songs that scores are of")
     parser.add_argument("--only", nargs="*", default=[], help="patterns of cells, such as 'choir/5/*'")
     parser.add_argument("--max-minutes", type=float)
     parser.add_argument("--plan", action="store_true")
     parser.add_argument("--report", action="store_true")
     given = parser.parse_args(arguments)
     given.work.mkdir(parents=True, exist_ok=True)
-    options = Options(given.work, given.base, given.seconds_per_cell, given.steps, given.index, given.listener)
-    study = study_of(options, materials(given.data, given.corpora), given.minutes, given.strategies, given.seeds)
+    options = Options(
+        given.work, given.base, given.seconds_per_cell, given.steps, given.index, given.listener, judge=given.judge
+    )
+    tasks = {name: made for name, made in materials(given.data, given.corpora).items() if name in given.tasks}
+    study = study_of(options, tasks, given.minutes, given.strategies, given.seeds)
     places = Places(given.work, given.results)
     chosen = choose_cells(study, given.only)
     if given.plan:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import soundfile
 from stemtune.recipes import RECIPES, find_recipe
 from stemtune.recipes.default_model.experiment import default_model, smoke
 from stemtune.recipes.default_model.research import research_model
+from stemtune.recipes.released.experiments import SPECIALITIES, small_model
 from stemtune.training.phase import Execution, Experiment
 from stemtune.training.run import train
 
@@ -39,7 +41,9 @@ def test_recipes_say_what_to_expect(name: str) -> None:
     assert [section for section in SECTIONS if section not in documentation] == []
 
 
-@pytest.mark.parametrize("make", [default_model, research_model])
+@pytest.mark.parametrize(
+    "make", [default_model, research_model, *(partial(small_model, name) for name in SPECIALITIES)]
+)
 def test_the_recipe_is_a_valid_experiment_that_survives_json(make: Callable[[], Experiment]) -> None:
     experiment = make()
     assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment

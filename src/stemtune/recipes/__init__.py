@@ -11,6 +11,7 @@ from stemtune.errors import UsageError
 from stemtune.recipes import bandnet
 from stemtune.recipes.default_model import experiment as default_model
 from stemtune.recipes.default_model import research
+from stemtune.recipes.released.experiments import SPECIALITIES, recipe_of
 from stemtune.training.phase import Experiment
 
 __all__ = ["RECIPES", "Recipe", "find_recipe"]
@@ -21,6 +22,7 @@ RECIPES: Mapping[str, Recipe] = {
     "bandnet": bandnet.bandnet,
     "default-model": default_model.recipe,
     "research-model": research.recipe,
+    **{f"{name}-model": recipe_of(name) for name in SPECIALITIES},
 }
 
 

@@ -1,0 +1,1 @@
+"""The small models that ship beside the default one, adapted from it: choir, drums, chorale."""
