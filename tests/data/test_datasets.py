@@ -65,6 +65,17 @@ def test_repeated_unknown_stem_names_are_songs(tmp_path: Path) -> None:
     assert {track.stems.names for track in open_dataset(tmp_path)} == {("sitar", "veena")}
 
 
+def test_a_rendered_corpus_says_that_it_holds_songs(tmp_path: Path) -> None:
+    for stem in ("kick", "snare"):
+        tone(tmp_path / "valid" / "song" / f"{stem}.wav")
+    with pytest.raises(UsageError, match="cannot tell"):
+        open_dataset(tmp_path, split="valid")
+    (tmp_path / "corpus.json").write_text("{}", encoding="utf-8")
+    for path, split in ((tmp_path, "valid"), (tmp_path / "valid", None)):
+        (song,) = open_dataset(path, split=split)
+        assert set(song.stems) == {"kick", "snare"}
+
+
 def test_a_table_with_tracks_splits_and_added_files(tmp_path: Path) -> None:
     for name in ("v1", "v2", "d"):
         tone(tmp_path / "audio" / f"{name}.wav")

@@ -8,7 +8,10 @@ from stemtune.data.datasets.mapping_files import MAPPING_NAMES, known_mappings
 from stemtune.data.datasets.song_folders import KNOWN_STEMS
 from stemtune.errors import ConfigError, InputError, UsageError
 
-__all__ = ["find_mapping", "recognise_layout"]
+__all__ = ["CORPUS_FILE", "find_mapping", "recognise_layout"]
+
+CORPUS_FILE = "corpus.json"
+"""At the root of a corpus that was rendered here; its splits hold songs, whatever the names of their stems."""
 
 
 def find_mapping(folder: Path) -> str | Path | None:
@@ -48,7 +51,8 @@ def recognise_layout(folder: Path) -> Literal["songs", "stems"]:
             "or STEM/*.wav (for example vocals/1.wav); for anything else write a mapping (docs/datasets.md)"
         )
     names = {path.stem.lower() for paths in inside.values() for path in paths}
-    if names & KNOWN_STEMS:
+    is_rendered = any((place / CORPUS_FILE).is_file() for place in (folder, folder.absolute().parent))
+    if is_rendered or names & KNOWN_STEMS:
         return "songs"
     if {child.name.lower() for child in children} & KNOWN_STEMS:
         return "stems"

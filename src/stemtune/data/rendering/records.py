@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from stemtune.config import Frozen, fingerprint
+from stemtune.data.datasets.recognising import CORPUS_FILE
 from stemtune.data.files import write_text_atomically
 from stemtune.data.rendering.ingredients import Ingredient, releasable
 from stemtune.data.rendering.plans import SPLITS, RenderConfig, Split
@@ -34,7 +35,6 @@ __all__ = [
     "write_corpus",
 ]
 
-CORPUS_FILE = "corpus.json"
 SONG_FILE = "song.json"
 RENDERER = 2
 """Raised whenever the same settings begin to sound otherwise."""
