@@ -5,7 +5,7 @@
     python benchmarks/adapt_strategies.py --report                    the table of all cells that are done
 
 A cell is TASK/MINUTES/STRATEGY/SEED: the strategy learns from so many minutes of the task's training songs for
-``--seconds-per-cell`` of this machine (a step of each strategy is timed once, the number of steps follows), and the
+``--seconds-per-cell`` of this machine (a step is timed once per task and strategy, the number of steps follows), and the
 model is scored on songs, singers, kits or timbres that are in no training song. Cells are kept as they finish; start
 again to go on, in several processes at once if you like. The order is by seed, so that what is done is a whole table.
 
@@ -185,23 +185,23 @@ def experiment(
     return build_experiment(strategy, task, name=name, seed=seed)
 
 
-def steps_of(options: Options, strategy: str, made: Experiment) -> int:
-    """As many as the time allows; a step is timed once per strategy and remembered."""
+def steps_of(options: Options, task: str, strategy: str, made: Experiment) -> int:
+    """As many as the time allows; a step is timed once per task and strategy and remembered."""
     if options.steps is not None:
         return options.steps
-    strategy = strategy.partition("@")[0]
+    timed = f"{task}/{strategy.partition('@')[0]}"
     memory = options.work / "step_seconds.json"
     known: dict[str, float] = json.loads(memory.read_text()) if memory.exists() else {}
-    if strategy not in known:
+    if timed not in known:
         times: list[float] = []
         folder = options.work / "timing"
         shutil.rmtree(folder, ignore_errors=True)
         watch = Observer(1, lambda *_: times.append(time.monotonic()))
         train(made, folder, execution=Execution(device="cpu", num_workers=0), quiet=True, observer=watch)
         shutil.rmtree(folder, ignore_errors=True)
-        known[strategy] = min(after - before for before, after in pairwise(times))
+        known[timed] = min(after - before for before, after in pairwise(times))
         memory.write_text(json.dumps(known, indent=2))
-    return max(10, round(options.seconds_per_cell / known[strategy]))
+    return max(10, round(options.seconds_per_cell / known[timed]))
 
 
 def study_of(
@@ -223,7 +223,7 @@ def study_of(
             for strategy in strategies:
                 make = partial(experiment, options, model, table, amount, strategy)
                 try:
-                    steps = steps_of(options, strategy, make(name="timing", seed=0, steps=TIMED_STEPS))
+                    steps = steps_of(options, task, strategy, make(name="timing", seed=0, steps=TIMED_STEPS))
                 except Exception as error:
                     facts[strategy] = f"left out: {error}"
                     continue
