@@ -15,7 +15,7 @@ Deviations:
     for all stems, inputs |L|, |R|, |M|, |S| raised to a power and scaled by the level of each excerpt.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from stemtune.models.base import Separator, SeparatorConfig, StemParameters
 from stemtune.nn.bands import BandJoin, BandMixing, BandSplit, band_widths
-from stemtune.signal.stft import istft, stft
+from stemtune.signal.stft import join_frames, stft
 from stemtune.types import Estimate
 
 __all__ = ["BandNet", "BandNetConfig"]
@@ -155,15 +155,16 @@ class BandNet(Separator):
         logits = self.head(functional.relu(self.head_norm(h)))
         with torch.autocast(mixture.device.type, enabled=False):
             masks = self._masks(logits.float(), frequencies=spectrogram.shape[-2])
-            spectrograms = masks * spectrogram.unsqueeze(1)
-            sources = istft(
-                spectrograms,
-                n_fft=config.n_fft,
+            spectrograms = masks * spectrogram.permute(0, 3, 1, 2).unsqueeze(2)
+            sources = join_frames(
+                cast("Tensor", torch.fft.irfft(spectrograms, n=config.n_fft)),
                 hop_length=config.hop_length,
                 window=self.window,
                 num_samples=mixture.shape[-1],
             )
-        return Estimate(sources=sources, masks=masks, spectrograms=spectrograms)
+        return Estimate(
+            sources=sources, masks=masks.permute(0, 2, 3, 4, 1), spectrograms=spectrograms.permute(0, 2, 3, 4, 1)
+        )
 
     def _features(self, mixture: Tensor, spectrogram: Tensor) -> Float[Tensor, "batch feature frequency frame"]:
         """Compressed magnitudes of the channels (and of their mid and side), at a level that does not vary."""
@@ -176,13 +177,15 @@ class BandNet(Separator):
         return (bins.abs() / scale[:, None, None, None]).clamp_min(1e-8).pow(self._config.compression)
 
     def _masks(
-        self, logits: Float[Tensor, "batch feature bin frame"], *, frequencies: int
-    ) -> Float[Tensor, "batch stem channel frequency frame"]:
-        """Softmax over stems; the bins above the last band take that band's mean mask."""
-        batch, _, bins, frames = logits.shape
-        masks = logits.reshape(batch, len(self.stems), self.channels, bins, frames).softmax(dim=1)
-        missing = frequencies - bins
+        self, logits: Float[Tensor, "batch frame feature bin"], *, frequencies: int
+    ) -> Float[Tensor, "batch frame stem channel frequency"]:
+        """Softmax over stems; the bins above the last band take that band's mean mask.
+
+        Frequencies come last, as the inverse transform reads them.
+        """
+        masks = logits.reshape(*logits.shape[:2], len(self.stems), self.channels, -1).softmax(dim=2)
+        missing = frequencies - masks.shape[-1]
         if not missing:
             return masks
-        top = masks[..., -self.last_band :, :].mean(dim=-2, keepdim=True)
-        return torch.cat((masks, top.expand(*masks.shape[:-2], missing, frames)), dim=-2)
+        top = masks[..., -self.last_band :].mean(dim=-1, keepdim=True)
+        return torch.cat((masks, top.expand(*masks.shape[:-1], missing)), dim=-1)

@@ -12,10 +12,12 @@ Deviations:
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = ["BandJoin", "BandMixing", "BandSplit", "band_widths"]
 
@@ -48,14 +50,19 @@ class BandJoin(nn.Module):
         self.features = features
         self.maps = nn.ModuleList(nn.Linear(channels, features * width) for width in widths)
 
-    def forward(self, x: Float[Tensor, "batch channel band frame"]) -> Float[Tensor, "batch feature frequency frame"]:
-        """Map each band's vector to its bins."""
+    def forward(self, x: Float[Tensor, "batch channel band frame"]) -> Float[Tensor, "batch frame feature frequency"]:
+        """Map each band's vector to its bins; the rows of a band's matrix are ``(bin feature)``."""
         bands = torch.unbind(x.permute(0, 2, 3, 1), dim=1)
-        mapped = [
-            linear(band).reshape(*band.shape[:2], -1, self.features)
-            for linear, band in zip(self.maps, bands, strict=True)
-        ]
-        return torch.cat(mapped, dim=2).permute(0, 3, 2, 1)
+        mapped: list[Tensor] = []
+        for linear, band in zip(self.maps, bands, strict=True):
+            weight, bias = cast("Tensor", linear.weight), cast("Tensor", linear.bias)
+            bins = functional.linear(band, self._by_feature(weight), self._by_feature(bias))
+            mapped.append(bins.reshape(*bins.shape[:2], self.features, -1))
+        return torch.cat(mapped, dim=-1)
+
+    def _by_feature(self, rows: Float[Tensor, "row *columns"]) -> Float[Tensor, "row *columns"]:
+        """``(bin feature)`` as ``(feature bin)``, so that bins lie side by side in what is computed."""
+        return rows.reshape(-1, self.features, *rows.shape[1:]).transpose(0, 1).reshape(rows.shape)
 
 
 class BandMixing(nn.Module):

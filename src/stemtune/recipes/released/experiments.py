@@ -3,7 +3,7 @@
 Paper: none; whole-model fine-tuning as in Bugler et al., 2021, with the objective of the default model.
 Expected: on rendered songs with other voices, kits and soundfonts every stem above mixture and silence; the figures are
     in the models' cards and in ``benchmarks/``.
-Cost: half an hour of one core with bfloat16 for each, and some minutes to render what it hears.
+Cost: twenty minutes of one core with bfloat16 for each, and some minutes to render what it hears.
 Run: for ``choir`` (and so for ``drums`` and ``chorale``; their options for rendering are in `SPECIALITIES`)
     ``stemtune data render choir --data ../shared/data -o corpora/choir-2h --hours 2 --stems male-female``, then
     ``stemtune train choir-model --out runs/choir``, then
@@ -126,7 +126,7 @@ def small_model(name: str, corpora: str | Path = "corpora", *, start: str | None
                         equaliser_db=4.0,
                     ),
                 ),
-                steps=1500,
+                steps=900,
                 batch_size=6,
                 echo=2,
                 optimiser=Optimiser(learning_rate=2e-3),
