@@ -5,9 +5,10 @@
     python benchmarks/adapt_strategies.py --report                    the table of all cells that are done
 
 A cell is TASK/MINUTES/STRATEGY/SEED: the strategy learns from so many minutes of the task's training songs for
-``--seconds-per-cell`` of this machine (a step is timed once per task and strategy, the number of steps follows), and the
-model is scored on songs, singers, kits or timbres that are in no training song. Cells are kept as they finish; start
-again to go on, in several processes at once if you like. The order is by seed, so that what is done is a whole table.
+``--seconds-per-cell`` of this machine (a step is timed once per task and strategy, the number of steps follows), and
+the model is scored on songs, singers, kits or timbres that are in no training song. Cells are kept as they finish;
+start again to go on, in several processes at once if you like. The order is by seed, so that what is done is a whole
+table.
 
 ``adapters@0.3`` is a strategy at .3 times the family's learning rate instead of the rule's factor. ``--judge unused``
 scores on training songs that no cell learns from, and leaves the test songs alone: by that the rates are chosen.
