@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from stemtune.errors import WeightsError
 from stemtune.evaluation.model_systems import ModelSystem
@@ -76,6 +77,16 @@ def test_an_adapter_holds_only_what_was_learnt(separator: Separator, adapter: Pa
     assert any(name.endswith(".left") for name in kept)
     whole = {name for name in kept if not name.endswith((".left", ".right"))}
     assert whole == {name for name in separator.state_dict() if name.startswith("head.")}
+
+
+def test_a_base_that_is_kept_in_16_bits(separator: Separator, card: ModelCard, tmp_path: Path) -> None:
+    save_model(separator.half(), user_models() / "halved", card)
+    adapted = learnt(load("halved"))
+    save_adapter(adapted, tmp_path / "adapted", card, base="halved", rank=RANK)
+    torch.testing.assert_close(answer(load(tmp_path / "adapted")), answer(adapted))
+    same = save_adapter(load("halved"), tmp_path / "same", card, base="halved", rank=RANK)
+    assert load_file(tmp_path / "same" / "adapter.safetensors") == {}
+    assert same.num_parameters > 0
 
 
 def test_the_card_names_the_base(adapter: Path, base: Path) -> None:
