@@ -60,3 +60,5 @@ def test_the_headline_is_what_rests_on_the_most_tracks(card: ModelCard):
     whole, part = (score("vocals", 4.0, 5), score("drums", 3.0, 5)), (score("vocals", -2.0, 1),)
     assert card.model_copy(update={"scores": whole + part}).headline("sdr_global") == whole
     assert card.model_copy(update={"scores": whole + part}).headline("si_sdr") == ()
+    rare, again = (score("toms", 1.0, 2),), (score("drums", 9.0, 5),)
+    assert card.model_copy(update={"scores": whole + rare + again + part}).headline("sdr_global") == whole + rare

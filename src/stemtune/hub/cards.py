@@ -83,10 +83,10 @@ class ModelCard(Frozen):
         return sum(corpus.minutes for corpus in self.training_data)
 
     def headline(self, definition: str) -> tuple[Score, ...]:
-        """The scores of one definition that rest on the most tracks; those on parts of the tracks are left out."""
+        """Of each stem the score of one definition that rests on the most tracks; those on parts are left out."""
         stated = [score for score in self.scores if score.definition == definition]
-        most = max((score.num_tracks for score in stated), default=0)
-        return tuple(score for score in stated if score.num_tracks == most)
+        best = {score.stem: score for score in sorted(reversed(stated), key=lambda score: score.num_tracks)}
+        return tuple(score for score in stated if score is best[score.stem])
 
 
 def render_card(card: ModelCard) -> str:
