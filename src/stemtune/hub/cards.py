@@ -85,7 +85,10 @@ class ModelCard(Frozen):
     def headline(self, definition: str) -> tuple[Score, ...]:
         """Of each stem the score of one definition that rests on the most tracks; those on parts are left out."""
         stated = [score for score in self.scores if score.definition == definition]
-        best = {score.stem: score for score in sorted(reversed(stated), key=lambda score: score.num_tracks)}
+        best: dict[str, Score] = {}
+        for score in stated:
+            if score.stem not in best or score.num_tracks > best[score.stem].num_tracks:
+                best[score.stem] = score
         return tuple(score for score in stated if score is best[score.stem])
 
 
