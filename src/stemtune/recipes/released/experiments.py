@@ -2,7 +2,8 @@
 
 Paper: none; whole-model fine-tuning as in Bugler et al., 2021, with the objective of the default model.
 Expected: on rendered songs with other voices, kits and soundfonts every stem above mixture and silence; the figures are
-    in the models' cards and in ``benchmarks/``.
+    in the models' cards and in ``benchmarks/``. Not so for ``chorale`` yet, whose saxophone is worse than silence after
+    these steps (``docs/notebook.md``); it does not ship.
 Cost: twenty minutes of one core with bfloat16 for each, and some minutes to render what it hears.
 Run: for ``choir`` (and so for ``drums`` and ``chorale``; their options for rendering are in `SPECIALITIES`)
     ``stemtune data render choir --data ../shared/data -o corpora/choir-2h --hours 2 --stems male-female``, then
