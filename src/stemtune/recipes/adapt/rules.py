@@ -2,9 +2,10 @@
 
     rule(minutes) = the first row of `RULES` whose ``up_to_minutes`` is not exceeded.
 
-Little material cannot tell much apart from its own accidents, so little may move; much of it can teach a whole network.
-The rows are a first choice (``docs/decisions/0006-what-adapt-moves.md``), to be confirmed or changed by the comparison
-that ``benchmarks/adapt_strategies.py`` makes.
+The first two rows are what ``benchmarks/adapt_strategies.py`` found on four tasks, with 1 and with 5 minutes
+(``benchmarks/adapt_2cores_202611``): everything moves and the rate is high, but with a minute or so low-rank adapters
+are safer, and the head alone is worst of all that starts from a model. The boundary between them lies somewhere from 1
+to 5 minutes; the row for hours is usual practice and not measured here.
 """
 
 import math
@@ -40,11 +41,9 @@ class Rule(Frozen):
 
 
 RULES = (
-    Rule(up_to_minutes=1.0, strategy="head", rank=4, rate_factor=1.0, weight_decay=1e-4, ema_decay=0.98, most_steps=400,
-         augmentation=_STRONG),
-    Rule(up_to_minutes=5.0, strategy="adapters", rank=4, rate_factor=1.0, weight_decay=1e-4, ema_decay=0.98,
+    Rule(up_to_minutes=2.0, strategy="adapters", rank=4, rate_factor=3.0, weight_decay=1e-4, ema_decay=0.98,
          most_steps=800, augmentation=_STRONG),
-    Rule(up_to_minutes=20.0, strategy="adapters", rank=16, rate_factor=1.0, weight_decay=0.0, ema_decay=0.99,
+    Rule(up_to_minutes=20.0, strategy="all", rank=16, rate_factor=1.0, weight_decay=1e-4, ema_decay=0.98,
          most_steps=2000, augmentation=_STRONG),
     Rule(up_to_minutes=None, strategy="all", rank=16, rate_factor=0.5, weight_decay=0.0, ema_decay=0.998,
          most_steps=10000, augmentation=_CAUTIOUS),
