@@ -76,7 +76,9 @@ def test_missing_data_are_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--list-recipes"]) == 0
-    assert "bandnet: Train BandNet" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "bandnet: Train BandNet" in listed
+    assert "drums-model: The drums model, adapted from the default one: kick, snare, cymbals, toms." in listed
 
 
 def test_without_the_extra_it_says_what_to_install(

@@ -148,4 +148,5 @@ def recipe_of(name: str) -> Callable[[Path | None, Path | None], Experiment]:
         del validation  # a part of its corpus
         return small_model(name, data or "corpora")
 
+    recipe.__doc__ = f"The {name} model, adapted from the default one: {', '.join(SPECIALITIES[name].origins)}."
     return recipe
