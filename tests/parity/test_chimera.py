@@ -56,13 +56,17 @@ def test_the_network_is_nussls() -> None:
 
 def test_the_losses_are_nussls() -> None:
     tensors, _ = golden()
+    mixture, sources = (
+        tensors["mixture"].double(),
+        tensors["sources"].double(),
+    )  # so that no processor's rounding counts
     with torch.no_grad():
-        estimate = converted()(tensors["mixture"])
-    batch = Batch(mixture=tensors["mixture"], sources=tensors["sources"], stems=("a", "b"), sample_rate=16000)
+        estimate = converted().double()(mixture)
+    batch = Batch(mixture=mixture, sources=sources, stems=("a", "b"), sample_rate=16000)
     clustering = Clustering(ClusteringConfig(**TRANSFORM))(estimate, batch).total
     whitened = Clustering(ClusteringConfig(**TRANSFORM, whitened=True))(estimate, batch).total
     inference = MagnitudeL1(MagnitudeL1Config(**TRANSFORM))(estimate, batch).total
-    assert clustering.item() == pytest.approx(tensors["deep_clustering"].item(), rel=1e-5)
+    assert clustering.item() == pytest.approx(tensors["deep_clustering"].item(), abs=1e-6)
     assert whitened.item() == pytest.approx(tensors["whitened_k_means"].item(), rel=1e-5)
     assert inference.item() == pytest.approx(tensors["magnitude_l1"].item(), rel=1e-5)
 

@@ -103,7 +103,7 @@ def _add_frames(
 
 def _weight(window: Float[Tensor, "n_fft"], *, num: int, hop_length: int) -> Float[Tensor, "time"]:
     """One over the sum of squared windows where it is not zero."""
-    ones = torch.ones(1, num, 1, window.shape[0], dtype=window.dtype, device=window.device)
+    ones = window.new_ones(1).expand(1, num, 1, window.shape[0])
     total = _add_frames(ones, window.square(), hop_length)[0, 0]
     return torch.where(total > 1e-11, 1 / total, 0.0)
 

@@ -122,7 +122,7 @@ def test_twenty_seconds_are_refused_with_what_is_missing(write: Write, planned: 
         planned(root)
 
 
-def test_half_a_minute_moves_the_head_alone(write: Write, planned: Planner) -> None:
+def test_half_a_minute_moves_along_a_few_directions(write: Write, planned: Planner) -> None:
     for number in range(3):
         root = write(f"song {number}", sounds(number, seconds=20.0))
     plan = planned(root)

@@ -32,7 +32,16 @@ from stemtune.models.bandnet import BandNetConfig
 from stemtune.recipes.default_model.experiment import RENDERED
 from stemtune.recipes.default_model.real import HELD_OUT_SONG
 
-__all__ = ["TEST_SONGS", "release", "rendered_data", "test_tracks", "training_data"]
+__all__ = [
+    "TEST_SONGS",
+    "card_scores",
+    "finished_model",
+    "release",
+    "rendered_data",
+    "rendered_record",
+    "test_tracks",
+    "training_data",
+]
 
 NAME = "bandnet-4stem"
 TEST_SONGS = ("80sRock", "Grunge", "Rockabilly")
@@ -125,17 +134,52 @@ def release(*, run: Path, corpora: Path, data: Path, report: Path, out: Path, co
     Raises:
         InputError: if the run is not finished, or songs or the list of sources are missing.
     """
-    if not (run / "model").is_dir():
-        raise InputError(f"{run}: holds no model; finish the run first (start its command again)")
-    separator = _for_listening(load(run / "model"))
+    separator = _for_listening(finished_model(run))
     sources = cast("list[_Source]", read_json(corpora / "default" / "sources.json"))
-    rendered = [rendered_data(_record(corpora / kind)) for kind in RENDERED]
+    rendered = [rendered_data(rendered_record(corpora / kind)) for kind in RENDERED]
     evaluation = evaluate_model(separator, test_tracks(data), subject=NAME)
     write_report(evaluation, report)
     return save_model(separator, out, _card(separator, evaluation, (*training_data(sources), *rendered), commit))
 
 
-def _record(folder: Path) -> CorpusRecord:
+def finished_model(run: Path) -> Separator:
+    """The model of a run.
+
+    Raises:
+        InputError: if the run is not finished.
+    """
+    if not (run / "model").is_dir():
+        raise InputError(f"{run}: holds no model; finish the run first (start its command again)")
+    return load(run / "model")
+
+
+def card_scores(evaluation: Evaluation, data: str) -> tuple[Score, ...]:
+    """The means of an evaluation as a card states them.
+
+    Args:
+        evaluation: of the model.
+        data: what it was scored on, in words.
+    """
+    return tuple(
+        Score(
+            stem=mean.stem,
+            definition=mean.metric,
+            value=round(mean.value, 2),
+            mixture_baseline=round(mean.mixture_baseline, 2),
+            data=data,
+            num_tracks=mean.num_tracks,
+        )
+        for mean in evaluation.means()
+        if mean.stem != ALL_STEMS
+    )
+
+
+def rendered_record(folder: Path) -> CorpusRecord:
+    """What is in a rendered corpus.
+
+    Raises:
+        InputError: if there is none.
+    """
     record = read_corpus(folder)
     if record is None:
         raise InputError(f"{folder}: holds no rendered corpus; render it as the recipe says")
@@ -172,19 +216,7 @@ def _card(separator: Separator, evaluation: Evaluation, heard: Sequence[Training
         recipe="stemtune train default-model --out runs/default-model",
         commit=commit,
         created=datetime.now(tz=UTC).date().isoformat(),
-        scores=tuple(
-            Score(
-                stem=mean.stem,
-                definition=mean.metric,
-                value=round(mean.value, 2),
-                mixture_baseline=round(mean.mixture_baseline, 2),
-                data=name,
-                num_tracks=mean.num_tracks,
-            )
-            for name, part in parts.items()
-            for mean in part.means()
-            if mean.stem != ALL_STEMS
-        ),
+        scores=tuple(score for name, part in parts.items() for score in card_scores(part, name)),
         intended_use=(
             "Trying out stemtune, and a starting point for teaching it other instruments. For the best possible stems "
             "of popular music use a large model that was trained on hundreds of songs."

@@ -2,8 +2,8 @@
 
     python -m stemtune.recipes.released.release drums --report benchmarks/drums_model_HARDWARE_YYYYMM --commit COMMIT
 
-Its weights are kept in 16 bits (`WEIGHTS_DTYPE`), so that all models together stay small; what is scored is what was
-written. The songs of the test take other scores, voices, kits and soundfonts than those of the training.
+Its weights are kept in 16 bits (`WEIGHTS_DTYPE`), so that all models together stay small; what is scored is what
+is written. The songs of the test take other scores, voices, kits and soundfonts than those of the training.
 """
 
 import argparse
@@ -15,15 +15,12 @@ from pathlib import Path
 import torch
 
 from stemtune.data.datasets import open_dataset
-from stemtune.data.rendering.records import read_corpus
 from stemtune.data.segments import rename_stems
 from stemtune.data.tracks import Track
-from stemtune.errors import InputError
 from stemtune.evaluation.protocol import evaluate_model
 from stemtune.evaluation.report import write_report
-from stemtune.evaluation.table import ALL_STEMS, Evaluation
-from stemtune.hub import ModelCard, Score, find_card, load, save_model
-from stemtune.recipes.default_model.release import rendered_data
+from stemtune.hub import ModelCard, Score, find_card, save_model
+from stemtune.recipes.default_model.release import card_scores, finished_model, rendered_data, rendered_record
 from stemtune.recipes.released.experiments import SPECIALITIES, Speciality
 
 __all__ = ["WEIGHTS_DTYPE", "release"]
@@ -48,18 +45,15 @@ def release(name: str, *, run: Path, corpora: Path, data: Path, report: Path, ou
         InputError: if the run is not finished, or the corpus is missing or must not be heard by released weights.
     """
     speciality = SPECIALITIES[name]
-    if not (run / "model").is_dir():
-        raise InputError(f"{run}: holds no model; finish the run first (start its command again)")
-    record = read_corpus(corpora / speciality.corpus)
-    if record is None:
-        raise InputError(f"{corpora / speciality.corpus}: holds no rendered corpus; render it as the recipe says")
+    separator = finished_model(run)
+    heard = rendered_data(rendered_record(corpora / speciality.corpus))
     base = find_card("default")
     card = ModelCard(
         name=name,
         version="0.1.0",
         licence="MIT",
         description=speciality.description,
-        training_data=(rendered_data(record), *base.training_data),
+        training_data=(heard, *base.training_data),
         recipe=f"stemtune train {name}-model --out runs/{name}",
         commit=commit,
         created=datetime.now(tz=UTC).date().isoformat(),
@@ -68,13 +62,15 @@ def release(name: str, *, run: Path, corpora: Path, data: Path, report: Path, ou
         base=base.name,
         base_sha256=base.weights_sha256,
     )
-    save_model(load(run / "model").to(WEIGHTS_DTYPE), out, card)
-    separator = load(out)
+    with torch.no_grad():
+        for tensor in separator.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.to(WEIGHTS_DTYPE))
     scores: list[Score] = []
     for label, folder, tracks in _test_songs(speciality, corpora, data):
         evaluation = evaluate_model(separator, tracks, subject=name)
         write_report(evaluation, report / folder)
-        scores += _scores(evaluation, label)
+        scores += card_scores(evaluation, label)
     return save_model(separator.to(WEIGHTS_DTYPE), out, card.model_copy(update={"scores": tuple(scores)}))
 
 
@@ -87,21 +83,6 @@ def _test_songs(speciality: Speciality, corpora: Path, data: Path) -> Sequence[t
         tracks = rename_stems(open_dataset(path), dict(speciality.real_stems or {}), origin=str(path))
         found.append((speciality.real, speciality.real, tuple(tracks)))
     return found
-
-
-def _scores(evaluation: Evaluation, label: str) -> list[Score]:
-    return [
-        Score(
-            stem=mean.stem,
-            definition=mean.metric,
-            value=round(mean.value, 2),
-            mixture_baseline=round(mean.mixture_baseline, 2),
-            data=label,
-            num_tracks=mean.num_tracks,
-        )
-        for mean in evaluation.means()
-        if mean.stem != ALL_STEMS
-    ]
 
 
 def main() -> None:
