@@ -11,16 +11,13 @@ not compared here, for the weights of the others are random. Results go beside t
 """
 
 import argparse
-import csv
 import datetime as dt
-import importlib
 import platform
 import shlex
 import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -31,7 +28,7 @@ from benchmarks.separation_speed import (
     Contender,
     gather,
     hardware,
-    hardware_slug,
+    keep,
     load_audio,
     measure,
 )
@@ -56,21 +53,9 @@ def open_unmix() -> Callable[[Tensor], Tensor]:
 
 
 def htdemucs() -> Callable[[Tensor], Tensor]:
-    """demucs 4's hybrid transformer; what its package imports and this does not use gets stand-ins."""
-    package = references.open_unmix()
-    stand_ins: dict[str, dict[str, object]] = {
-        "dora": {},
-        "dora.log": {"fatal": print, "bold": str},
-        "omegaconf": {"OmegaConf": None},
-        "openunmix": {},
-        "openunmix.filtering": {"wiener": package.wiener},
-    }
-    for name, members in stand_ins.items():
-        sys.modules[name] = ModuleType(name)
-        sys.modules[name].__dict__.update(members)
-    sys.path[:0] = [str(references.FOLDER / "htdemucs"), str(references.FOLDER)]
-    network = importlib.import_module("demucs.htdemucs").HTDemucs(sources=list(STEMS)).eval()
-    apply_model = importlib.import_module("demucs.apply").apply_model
+    """demucs 4's hybrid transformer."""
+    package = references.htdemucs()
+    network, apply_model = package.HTDemucs(sources=list(STEMS)).eval(), package.apply_model
     return lambda x: apply_model(network, x, shifts=0, overlap=0.25)
 
 
@@ -98,14 +83,7 @@ def main() -> None:
             contender.run(mixture[..., : 10 * SAMPLE_RATE])  # warms up
         runs = measure(contenders, mixture, options.repeats)
     lines = report(runs, options)
-    stem = f"default_speed_{hardware_slug()}_{dt.datetime.now(dt.UTC):%Y%m}{options.suffix}"
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / f"{stem}.md").write_text("\n".join(lines) + "\n")
-    with (options.out / f"{stem}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(runs[0]))
-        writer.writeheader()
-        writer.writerows(runs)
-    print("\n".join(lines))
+    keep("default_speed", lines, runs, options)
 
 
 def report(runs: list[dict[str, object]], options: argparse.Namespace) -> list[str]:

@@ -22,7 +22,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,12 @@ def main() -> None:
         outputs = {contender.name: contender.run(mixture) for contender in contenders}  # also warms up
         runs = measure(contenders, mixture, options.repeats)
     lines = report(contenders, outputs, runs, options)
-    stem = f"separation_speed_{hardware_slug()}_{dt.datetime.now(dt.UTC):%Y%m}{options.suffix}"
+    keep("separation_speed", lines, runs, options)
+
+
+def keep(name: str, lines: Sequence[str], runs: Sequence[dict[str, object]], options: argparse.Namespace) -> None:
+    """Write a table and the runs behind it to ``options.out``, and show the table."""
+    stem = f"{name}_{hardware_slug()}_{dt.datetime.now(dt.UTC):%Y%m}{options.suffix}"
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / f"{stem}.md").write_text("\n".join(lines) + "\n")
     with (options.out / f"{stem}.csv").open("w", newline="") as file:

@@ -65,6 +65,20 @@ def demucs() -> Any:
         return importlib.import_module("demucs.model").Demucs
 
 
+def htdemucs() -> SimpleNamespace:
+    """demucs 4's HTDemucs and apply_model, from a folder beside the others; its unused imports are made up."""
+    stand_ins = [ModuleType(name) for name in ("dora", "dora.log", "omegaconf", "openunmix", "openunmix.filtering")]
+    _, log, settings, _, filtering = stand_ins
+    log.__dict__.update({"fatal": print, "bold": str})
+    settings.__dict__["OmegaConf"] = None
+    filtering.__dict__["wiener"] = open_unmix().wiener
+    with _importing(_package("demucs", FOLDER / "htdemucs" / "demucs"), *stand_ins):
+        return SimpleNamespace(
+            HTDemucs=importlib.import_module("demucs.htdemucs").HTDemucs,
+            apply_model=importlib.import_module("demucs.apply").apply_model,
+        )
+
+
 def torchvggish() -> SimpleNamespace:
     """torchvggish's network and its front end."""
     with _importing(ModuleType("resampy")):
