@@ -1,13 +1,12 @@
 """Which family makes the best four-stem separator out of the same data in the same time?
 
-    stemtune data render pop   --data ../shared/data -o corpora/pop-small   --hours 0.7 -j 2
-    stemtune data render bands --data ../shared/data -o corpora/bands-small --hours 0.7 -j 2
-    python -m benchmarks.architectures --minutes 15
-    python -m benchmarks.architectures --minutes 15 --report
+    python -m stemtune.recipes.default_model.corpus --data ../shared/data --out corpora/default
+    python -m benchmarks.architectures --minutes 4
+    python -m benchmarks.architectures --minutes 4 --report
 
 Every candidate learns from scratch, with its family's own objective, rate and batches (`recipes.adapt.families`), the
-same rendered music and two real songs, the same augmentation, and one thread, for so many minutes; a step is timed
-first, the number of steps follows. The rate falls along a cosine. Scores are `sdr_global` on songs that none of them
+default model's corpus, mixing and augmentation, and one thread, for so many minutes; a step is timed first, the number
+of steps follows. The rate falls along a cosine. Scores are `sdr_global` on songs that none of them
 heard: MusicDelta's seven and "Lithium". ChimeraNet takes no part, for it is mono at 16 kHz by design, and Unmix
 neither, for it needs an auto-encoder for each stem first.
 """
@@ -19,10 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.adapt_strategies import TIMED_STEPS, Options, TestSongs, steps_of
-from stemtune.data.augment import AugmentationConfig
 from stemtune.data.datasets import open_dataset
-from stemtune.data.mixing import MixingConfig
-from stemtune.data.segments import Corpus
 from stemtune.models import SeparatorConfig
 from stemtune.models.bandnet import BandNetConfig
 from stemtune.models.demucs import DemucsConfig
@@ -30,6 +26,7 @@ from stemtune.models.xumx import XUMXConfig
 from stemtune.recipes.adapt.families import find_family, quick_precision
 from stemtune.recipes.adapt.rules import find_rule
 from stemtune.recipes.adapt.strategies import Task, build_experiment
+from stemtune.recipes.default_model.experiment import default_model
 from stemtune.recipes.reproduce.results import read_record, read_scores
 from stemtune.recipes.reproduce.running import Places, run_cells, state_of
 from stemtune.recipes.reproduce.study import Cell, Study, choose_cells
@@ -46,33 +43,17 @@ CANDIDATES: dict[str, SeparatorConfig] = {
 TEST = "Lithium"
 
 
-def experiment(model: SeparatorConfig, data: Path, corpora: Path, *, name: str, seed: int, steps: int) -> Experiment:
+def experiment(model: SeparatorConfig, corpora: Path, *, name: str, seed: int, steps: int) -> Experiment:
+    (phase,) = default_model(corpora / "default", None, rendered=None).phases
     task = Task(
         model=model,
         base=None,
         origins=None,
-        data=MixingConfig(
-            corpora=(
-                Corpus(path=str(corpora / "pop-small"), split="train", weight=2.0),
-                Corpus(path=str(corpora / "bands-small"), split="train", weight=1.0),
-                Corpus(path=str(data / "eir_stems"), pattern="*[SR][ou][db]i*", weight=2.0),
-            ),
-            stems=STEMS,
-            segment_seconds=4.0,
-            coherent_probability=0.15,
-            absent_probability=0.05,
-            mono_probability=0.35,
-            min_level_db=-45.0,
-            levels_db=(-36.0, -18.0),
-            augmentation=AugmentationConfig(
-                gain_db=(-8.0, 4.0), swap_probability=0.5, polarity_probability=0.5, speed_semitones=(-3.0, 3.0),
-                width=(0.0, 1.3), pan_probability=0.3, equaliser_db=4.0,
-            ),
-        ),
+        data=phase.data,
         rule=find_rule(30.0).model_copy(update={"rate_factor": 1.0, "ema_decay": 0.99}),
         steps=steps,
         precision=quick_precision(find_family(model)),
-    )  # fmt: skip
+    )
     made = build_experiment("scratch", task, name=name, seed=seed)
     schedule = Schedule(kind="cosine", warmup_steps=min(50, steps), decay=0.02)
     return made.override({"phases.0.schedule": schedule.model_dump(mode="json")})
@@ -84,7 +65,7 @@ def study_of(given: argparse.Namespace) -> Study:
     asked = (*open_dataset(given.data / "musicdelta"), *songs)
     cells: list[Cell] = []
     for name, model in CANDIDATES.items():
-        make = partial(experiment, model, given.data, given.corpora)
+        make = partial(experiment, model, given.corpora)
         steps = steps_of(options, "four-stems", name, make(name="timing", seed=0, steps=TIMED_STEPS))
         cells += [
             Cell(
@@ -126,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--corpora", type=Path, default=Path("corpora"))
     parser.add_argument("--work", type=Path, default=Path("runs/architectures"))
     parser.add_argument("--results", type=Path, default=Path("benchmarks/architectures_2cores_202611"))
-    parser.add_argument("--minutes", type=float, default=15.0, help="of training, for each")
+    parser.add_argument("--minutes", type=float, default=4.0, help="of training, for each")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, help="instead of the time")
     parser.add_argument("--only", nargs="*", default=[], help="patterns of cells, such as 'xumx/*'")
