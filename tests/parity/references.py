@@ -138,6 +138,7 @@ def _package(name: str, folder: Path | None = None) -> ModuleType:
 @contextmanager
 def _importing(*stand_ins: ModuleType) -> Iterator[None]:
     before = dict(sys.modules)
+    brought = {"demucs", "julius", "openunmix", *(module.__name__.split(".")[0] for module in stand_ins)}
     sys.path.insert(0, str(FOLDER))
     try:
         sys.modules.update({module.__name__: module for module in stand_ins})
@@ -145,6 +146,6 @@ def _importing(*stand_ins: ModuleType) -> Iterator[None]:
     finally:
         sys.path.remove(str(FOLDER))
         for name in set(sys.modules) - set(before):
-            if name.split(".")[0] in {"asteroid", "demucs", "diffq", "julius", "kymatio", "openunmix", "torchaudio"}:
+            if name.split(".")[0] in brought:
                 del sys.modules[name]
         sys.modules.update(before)
