@@ -56,10 +56,8 @@ def test_the_network_is_nussls() -> None:
 
 def test_the_losses_are_nussls() -> None:
     tensors, _ = golden()
-    mixture, sources = (
-        tensors["mixture"].double(),
-        tensors["sources"].double(),
-    )  # so that no processor's rounding counts
+    # In double precision, so that no processor's rounding counts.
+    mixture, sources = tensors["mixture"].double(), tensors["sources"].double()
     with torch.no_grad():
         estimate = converted().double()(mixture)
     batch = Batch(mixture=mixture, sources=sources, stems=("a", "b"), sample_rate=16000)
