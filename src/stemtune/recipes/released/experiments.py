@@ -40,6 +40,9 @@ class Speciality:
         real_stems: how their stems are called here.
         description: for the card.
         limits: for the card.
+        steps: of the training, with six examples each.
+        looks: at the validation songs during these.
+        coherent_probability: of an example whose stems are of one song.
     """
 
     origins: Mapping[str, str]
@@ -49,6 +52,9 @@ class Speciality:
     limits: tuple[str, ...]
     real: str | None = None
     real_stems: Mapping[str, str | None] | None = None
+    steps: int = 900
+    looks: int = 3
+    coherent_probability: float = 0.5
 
     @property
     def corpus(self) -> str:
@@ -85,6 +91,9 @@ SPECIALITIES: dict[str, Speciality] = {
         options="--hours 2",
         description="Four-part chorales for violin, clarinet, saxophone and bassoon apart, by a compact network.",
         limits=("No human player was heard, neither for learning nor for the scores: instruments are sampled.",),
+        steps=1100,
+        looks=4,
+        coherent_probability=0.8,  # what tells the four apart is their order in pitch as well
     ),
 }
 
@@ -113,7 +122,7 @@ def small_model(name: str, corpora: str | Path = "corpora", *, start: str | None
                     corpora=(Corpus(path=path, split="train"),),
                     stems=stems,
                     segment_seconds=4.0,
-                    coherent_probability=0.5,
+                    coherent_probability=speciality.coherent_probability,
                     absent_probability=0.05,
                     mono_probability=0.3,
                     min_level_db=-45.0,
@@ -127,7 +136,7 @@ def small_model(name: str, corpora: str | Path = "corpora", *, start: str | None
                         equaliser_db=4.0,
                     ),
                 ),
-                steps=900,
+                steps=speciality.steps,
                 batch_size=6,
                 echo=2,
                 optimiser=Optimiser(learning_rate=2e-3),
@@ -135,7 +144,9 @@ def small_model(name: str, corpora: str | Path = "corpora", *, start: str | None
                 clipping=Clipping(percentile=20.0),
                 ema_decay=0.998,
                 precision="bfloat16",
-                validation=Validation(path=path, split="valid", every_steps=300, max_seconds=45.0),
+                validation=Validation(
+                    path=path, split="valid", every_steps=speciality.steps // speciality.looks, max_seconds=45.0
+                ),
             ),
         ),
     )
