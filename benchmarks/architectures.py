@@ -44,7 +44,7 @@ TEST = "Lithium"
 
 
 def experiment(model: SeparatorConfig, corpora: Path, *, name: str, seed: int, steps: int) -> Experiment:
-    phase, _ = default_model(corpora / "default", None, rendered=None).phases
+    (phase,) = default_model(corpora / "default", None, rendered=None).phases
     task = Task(
         model=model,
         base=None,

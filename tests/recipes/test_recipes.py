@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from stemtune.recipes import RECIPES, find_recipe
-from stemtune.recipes.default_model.experiment import continued, default_model, smoke
+from stemtune.recipes.default_model.experiment import default_model, smoke
 from stemtune.recipes.default_model.research import research_model
 from stemtune.recipes.released.experiments import SPECIALITIES, small_model
 from stemtune.training.phase import Execution, Experiment
@@ -52,23 +52,8 @@ def test_the_recipe_is_a_valid_experiment_that_survives_json(make: Callable[[], 
 def test_the_smoke_twin_of_the_default_recipe_runs(corpus: Path, tmp_path: Path) -> None:
     result = train(smoke(corpus), tmp_path, execution=Execution(device="cpu", num_workers=0, threads=1), quiet=True)
     assert result.finished
-    assert result.steps == 2  # of its second phase
+    assert result.steps == 2
     assert result.separator.stems == ("vocals", "drums", "bass", "other")
-
-
-def test_the_second_phase_of_the_default_recipe_hears_real_songs_more_often() -> None:
-    learn, longer = default_model().phases
-    weights = [{c.pattern: c.weight for c in phase.data.corpora} for phase in (learn, longer)]
-    more = {pattern for pattern, weight in weights[1].items() if weight > weights[0][pattern]}
-    assert more == {"eir-*", "*/eir-*"}
-    assert {c.path for c in learn.data.corpora} == {c.path for c in longer.data.corpora}
-
-
-def test_the_second_phase_alone_starts_from_a_model_and_is_otherwise_the_same() -> None:
-    full = default_model()
-    (phase,) = continued(full, "some-model").phases
-    assert phase.initialise.model == "some-model"
-    assert phase.override({"initialise": {"source": "previous"}}) == full.phases[1]
 
 
 def test_bandnet_fits_itself_to_the_data(songs: Path) -> None:

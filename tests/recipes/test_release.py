@@ -5,8 +5,7 @@ import pytest
 from stemtune.data.rendering.plans import Split
 from stemtune.data.rendering.records import CorpusRecord, LicenceRecord, SongRecord, SplitRecord, StemRecord
 from stemtune.errors import InputError
-from stemtune.hub import TrainingData
-from stemtune.recipes.default_model.release import heard_in_all, rendered_data
+from stemtune.recipes.default_model.release import rendered_data
 
 
 def corpus(*, may_train_released_weights: bool) -> CorpusRecord:
@@ -44,14 +43,3 @@ def test_only_training_songs_are_named() -> None:
 def test_a_corpus_that_released_weights_must_not_hear_is_refused() -> None:
     with pytest.raises(InputError, match="must not hear"):
         rendered_data(corpus(may_train_released_weights=False))
-
-
-def test_what_two_trainings_share_is_stated_once() -> None:
-    first = TrainingData(corpus="pop", licence="MIT", minutes=50.0, stems=("bass", "drums"))
-    second = TrainingData(corpus="pop", licence="MIT", minutes=25.0, stems=("drums", "vocals"))
-    other = TrainingData(corpus="pop", licence="CC0-1.0", minutes=1.0, stems=("bass",))
-    heard = heard_in_all((first, second, other))
-    assert [(part.licence, part.minutes, part.stems) for part in heard] == [
-        ("MIT", 50.0, ("bass", "drums", "vocals")),
-        ("CC0-1.0", 1.0, ("bass",)),
-    ]

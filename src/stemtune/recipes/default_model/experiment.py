@@ -25,10 +25,9 @@ from stemtune.objectives.waveform import NegativeSNRConfig
 from stemtune.training.phase import Clipping, Experiment, Optimiser, Phase, Validation
 from stemtune.training.schedule import Schedule
 
-__all__ = ["RENDERED", "continued", "default_model", "recipe", "smoke"]
+__all__ = ["RENDERED", "default_model", "recipe", "smoke"]
 
 RENDERED = ("pop", "bands")  # an hour each, as `stemtune data render` makes them
-_REAL_PATTERNS, _REAL_WEIGHT = ("eir-*", "*/eir-*"), 3.5  # of the songs of people, in the second phase
 VALIDATION_PATTERN = "[BPS]*"  # Beatles, Punk, Shadows, SpeedMetal; the other three songs are for testing only
 
 
@@ -62,70 +61,47 @@ def default_model(
             Corpus(path=str(Path(rendered) / RENDERED[0]), split="train", weight=4.0),
             Corpus(path=str(Path(rendered) / RENDERED[1]), split="train", weight=2.0),
         )
-    learn = Phase(
-        name="learn",
-        objective=NegativeSNRConfig(threshold_db=-18.0),
-        data=MixingConfig(
-            corpora=corpora,
-            stems=("vocals", "drums", "bass", "other"),
-            segment_seconds=4.0,
-            coherent_probability=0.15,
-            absent_probability=0.05,
-            mono_probability=0.35,
-            min_level_db=-45.0,
-            levels_db=(-36.0, -18.0),
-            augmentation=AugmentationConfig(
-                gain_db=(-8.0, 4.0),
-                swap_probability=0.5,
-                polarity_probability=0.5,
-                speed_semitones=(-4.0, 4.0),
-                width=(0.0, 1.3),
-                pan_probability=0.3,
-                equaliser_db=5.0,
+    return Experiment(
+        name="default-model",
+        seed=1,
+        model=BandNetConfig(dropout=0.0),
+        phases=(
+            Phase(
+                name="learn",
+                objective=NegativeSNRConfig(threshold_db=-18.0),
+                data=MixingConfig(
+                    corpora=corpora,
+                    stems=("vocals", "drums", "bass", "other"),
+                    segment_seconds=4.0,
+                    coherent_probability=0.15,
+                    absent_probability=0.05,
+                    mono_probability=0.35,
+                    min_level_db=-45.0,
+                    levels_db=(-36.0, -18.0),
+                    augmentation=AugmentationConfig(
+                        gain_db=(-8.0, 4.0),
+                        swap_probability=0.5,
+                        polarity_probability=0.5,
+                        speed_semitones=(-4.0, 4.0),
+                        width=(0.0, 1.3),
+                        pan_probability=0.3,
+                        equaliser_db=5.0,
+                    ),
+                ),
+                steps=2800,
+                batch_size=12,
+                echo=2,
+                optimiser=Optimiser(learning_rate=2e-3),
+                schedule=Schedule(kind="cosine", warmup_steps=200, decay=0.01),
+                clipping=Clipping(percentile=20.0),
+                ema_decay=0.999,
+                precision="bfloat16",
+                validation=Validation(path=str(validation), pattern=VALIDATION_PATTERN, every_steps=560)
+                if validation
+                else None,
             ),
         ),
-        steps=2800,
-        batch_size=12,
-        echo=2,
-        optimiser=Optimiser(learning_rate=2e-3),
-        schedule=Schedule(kind="cosine", warmup_steps=200, decay=0.01),
-        clipping=Clipping(percentile=20.0),
-        ema_decay=0.999,
-        precision="bfloat16",
-        validation=Validation(path=str(validation), pattern=VALIDATION_PATTERN, every_steps=560)
-        if validation
-        else None,
     )
-    return Experiment(name="default-model", seed=1, model=BandNetConfig(dropout=0.0), phases=(learn, _longer(learn)))
-
-
-def continued(experiment: Experiment, start: str = "default") -> Experiment:
-    """The second phase alone, from a model that has been through the first."""
-    _, longer = experiment.phases
-    phase = longer.override({"initialise": {"source": "model", "model": start}})
-    return experiment.override({"phases": [phase.model_dump(mode="json")]})
-
-
-def _longer(learn: Phase) -> Phase:
-    """The phase after ``learn``: real songs more often, more stems absent, smaller steps."""
-    corpora = [
-        corpus.override({"weight": _REAL_WEIGHT}) if corpus.pattern in _REAL_PATTERNS else corpus
-        for corpus in learn.data.corpora
-    ]
-    changes: dict[str, object] = {
-        "name": "longer",
-        "initialise": {"source": "previous"},
-        "data.corpora": [corpus.model_dump(mode="json") for corpus in corpora],
-        "data.absent_probability": 0.15,
-        "steps": 800,
-        "batch_size": 8,
-        "optimiser.learning_rate": 6e-4,
-        "schedule.warmup_steps": 50,
-        "ema_decay": 0.996,
-    }
-    if learn.validation:
-        changes["validation.every_steps"] = 160
-    return learn.override(changes)
 
 
 def recipe(data: Path | None, validation: Path | None) -> Experiment:
@@ -144,6 +120,7 @@ def smoke(corpus: str | Path) -> Experiment:
         "dilations": [1, 2],
         "mixing_groups": 2,
     }
+    (phase,) = full.phases
     return full.override(
         {
             "name": "default-model-smoke",
@@ -156,7 +133,6 @@ def smoke(corpus: str | Path) -> Experiment:
                         "data.segment_seconds": 1.0,
                     }
                 ).model_dump(mode="json")
-                for phase in full.phases
             ],
         }
     )

@@ -25,7 +25,7 @@ from stemtune.errors import InputError
 from stemtune.evaluation.protocol import evaluate_model
 from stemtune.evaluation.report import write_report
 from stemtune.evaluation.table import ALL_STEMS, Evaluation
-from stemtune.hub import ModelCard, Score, TrainingData, find_card, load, save_model
+from stemtune.hub import ModelCard, Score, TrainingData, load, save_model
 from stemtune.hub.registry import read_json
 from stemtune.models import Separator
 from stemtune.models.bandnet import BandNetConfig
@@ -36,7 +36,6 @@ __all__ = [
     "TEST_SONGS",
     "card_scores",
     "finished_model",
-    "heard_in_all",
     "release",
     "rendered_data",
     "rendered_record",
@@ -129,30 +128,8 @@ def _group(origin: str) -> str:
     return f"{words[0]} ({words[1]})" if words[0] == "instruments" else words[0]
 
 
-def heard_in_all(parts: Iterable[TrainingData]) -> tuple[TrainingData, ...]:
-    """What several trainings, one after the other, heard: a corpus that they share counts once, as its largest part."""
-    heard: dict[tuple[str, str], TrainingData] = {}
-    for part in parts:
-        known = heard.setdefault((part.corpus, part.licence), part)
-        stems = tuple(sorted({*known.stems, *part.stems}))
-        minutes = max(known.minutes, part.minutes)
-        heard[part.corpus, part.licence] = known.model_copy(update={"minutes": minutes, "stems": stems})
-    return tuple(heard.values())
-
-
-def release(
-    *, run: Path, corpora: Path, data: Path, report: Path, out: Path, commit: str, start: str | None = None
-) -> ModelCard:
+def release(*, run: Path, corpora: Path, data: Path, report: Path, out: Path, commit: str) -> ModelCard:
     """Score the run's best weights on the test songs, and write report and model.
-
-    Args:
-        run: folder of the training.
-        corpora: the folder that holds ``default``, ``pop`` and ``bands``.
-        data: the folder of the small real corpora.
-        report: folder for the scores.
-        out: folder for the model.
-        commit: of stemtune, with which the run was made.
-        start: the model that the run began with, if it did; what that heard is stated as well.
 
     Raises:
         InputError: if the run is not finished, or songs or the list of sources are missing.
@@ -160,10 +137,9 @@ def release(
     separator = _for_listening(finished_model(run))
     sources = cast("list[_Source]", read_json(corpora / "default" / "sources.json"))
     rendered = [rendered_data(rendered_record(corpora / kind)) for kind in RENDERED]
-    heard = heard_in_all((*(find_card(start).training_data if start else ()), *training_data(sources), *rendered))
     evaluation = evaluate_model(separator, test_tracks(data), subject=NAME)
     write_report(evaluation, report)
-    return save_model(separator, out, _card(separator, evaluation, heard, commit))
+    return save_model(separator, out, _card(separator, evaluation, (*training_data(sources), *rendered), commit))
 
 
 def finished_model(run: Path) -> Separator:
@@ -264,7 +240,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--report", type=Path, required=True, help="folder of the scores, such as benchmarks/NAME")
     parser.add_argument("--commit", default="", help="of stemtune, with which the run was made")
-    parser.add_argument("--start", help="the model that the run began with, if it did not begin from scratch")
     parser.add_argument("--out", type=Path, default=_OUT)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

