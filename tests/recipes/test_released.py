@@ -12,7 +12,7 @@ from stemtune.data.rendering.records import CorpusRecord, LicenceRecord, SongRec
 from stemtune.errors import InputError
 from stemtune.hub import ModelCard, load, save_model
 from stemtune.models.bandnet import BandNetConfig
-from stemtune.recipes.released.experiments import SPECIALITIES
+from stemtune.recipes.released.experiments import SPECIALITIES, small_model
 from stemtune.recipes.released.release import release
 
 STEMS = tuple(SPECIALITIES["drums"].origins)
@@ -77,3 +77,16 @@ def test_what_must_not_be_released_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "drums").exists()
     with pytest.raises(InputError, match="holds no rendered corpus"):
         release("choir", run=tmp_path / "run", **places)
+
+
+def test_only_a_speciality_with_phrases_goes_on_with_other_timbres() -> None:
+    assert len(small_model("drums").phases) == 1
+    learn, vary = small_model("chorale").phases
+    assert vary.initialise.source == "previous"
+    assert [corpus.path for corpus in learn.data.corpora] == ["corpora/chorales-2h"]
+    many, notes = vary.data.corpora
+    assert (many.path, many.split) == ("corpora/chorales-many", "train")
+    assert notes.mapping == {"other": "saxophone"}
+    assert learn.validation is not None
+    assert vary.validation is not None
+    assert vary.validation.path == learn.validation.path

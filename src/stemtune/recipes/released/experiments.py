@@ -13,7 +13,7 @@ Deviations: none known.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stemtune.data.augment import AugmentationConfig
@@ -43,6 +43,8 @@ class Speciality:
         steps: of the training, with six examples each.
         looks: at the validation songs during these.
         coherent_probability: of an example whose stems are of one song.
+        phrases: for a second phase, in which timbres are varied: the files of recorded notes in the default model's
+            corpus that some stems hear as well. No second phase if there are none.
     """
 
     origins: Mapping[str, str]
@@ -55,11 +57,17 @@ class Speciality:
     steps: int = 900
     looks: int = 3
     coherent_probability: float = 0.5
+    phrases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def corpus(self) -> str:
         """The folder of its corpus, among others."""
         return f"{self.kind}-2h"
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """The folders of all rendered corpora that it hears."""
+        return (self.corpus, f"{self.kind}-many") if self.phrases else (self.corpus,)
 
 
 SPECIALITIES: dict[str, Speciality] = {
@@ -94,6 +102,7 @@ SPECIALITIES: dict[str, Speciality] = {
         steps=1100,
         looks=4,
         coherent_probability=0.8,  # what tells the four apart is their order in pitch as well
+        phrases={"saxophone": "alto_saxophone*"},
     ),
 }
 
@@ -109,46 +118,68 @@ def small_model(name: str, corpora: str | Path = "corpora", *, start: str | None
     speciality = SPECIALITIES[name]
     path, stems = str(Path(corpora) / speciality.corpus), tuple(speciality.origins)
     initialise = Initialise(source="model", model=start, stems=dict(speciality.origins)) if start else Initialise()
-    return Experiment(
-        name=f"{name}-model",
-        seed=1,
-        model=BandNetConfig(stems=stems, dropout=0.0),
-        phases=(
-            Phase(
-                name="learn",
-                initialise=initialise,
-                objective=NegativeSNRConfig(threshold_db=-18.0),
-                data=MixingConfig(
-                    corpora=(Corpus(path=path, split="train"),),
-                    stems=stems,
-                    segment_seconds=4.0,
-                    coherent_probability=speciality.coherent_probability,
-                    absent_probability=0.05,
-                    mono_probability=0.3,
-                    min_level_db=-45.0,
-                    augmentation=AugmentationConfig(
-                        gain_db=(-6.0, 4.0),
-                        swap_probability=0.5,
-                        polarity_probability=0.5,
-                        speed_semitones=(-2.0, 2.0),
-                        width=(0.0, 1.3),
-                        pan_probability=0.3,
-                        equaliser_db=4.0,
-                    ),
-                ),
-                steps=speciality.steps,
-                batch_size=6,
-                echo=2,
-                optimiser=Optimiser(learning_rate=2e-3),
-                schedule=Schedule(kind="cosine", warmup_steps=100, decay=0.01),
-                clipping=Clipping(percentile=20.0),
-                ema_decay=0.998,
-                precision="bfloat16",
-                validation=Validation(
-                    path=path, split="valid", every_steps=speciality.steps // speciality.looks, max_seconds=45.0
-                ),
+    learn = Phase(
+        name="learn",
+        initialise=initialise,
+        objective=NegativeSNRConfig(threshold_db=-18.0),
+        data=MixingConfig(
+            corpora=(Corpus(path=path, split="train"),),
+            stems=stems,
+            segment_seconds=4.0,
+            coherent_probability=speciality.coherent_probability,
+            absent_probability=0.05,
+            mono_probability=0.3,
+            min_level_db=-45.0,
+            augmentation=AugmentationConfig(
+                gain_db=(-6.0, 4.0),
+                swap_probability=0.5,
+                polarity_probability=0.5,
+                speed_semitones=(-2.0, 2.0),
+                width=(0.0, 1.3),
+                pan_probability=0.3,
+                equaliser_db=4.0,
             ),
         ),
+        steps=speciality.steps,
+        batch_size=6,
+        echo=2,
+        optimiser=Optimiser(learning_rate=2e-3),
+        schedule=Schedule(kind="cosine", warmup_steps=100, decay=0.01),
+        clipping=Clipping(percentile=20.0),
+        ema_decay=0.998,
+        precision="bfloat16",
+        validation=Validation(
+            path=path, split="valid", every_steps=speciality.steps // speciality.looks, max_seconds=45.0
+        ),
+    )
+    phases = (learn, _varied(learn, speciality, Path(corpora))) if speciality.phrases else (learn,)
+    return Experiment(name=f"{name}-model", seed=1, model=BandNetConfig(stems=stems, dropout=0.0), phases=phases)
+
+
+def _varied(learn: Phase, speciality: Speciality, corpora: Path) -> Phase:
+    """The phase after ``learn``: more soundfonts, notes of real instruments, and equalisers that reach further."""
+    pools = str(corpora / "default" / "train" / "pools")
+    heard = [
+        Corpus(path=str(corpora / speciality.corpora[-1]), split="train", weight=4.0),
+        *(
+            Corpus(path=pools, layout="stems", pattern=f"other/{pattern}", mapping={"other": stem})
+            for stem, pattern in speciality.phrases.items()
+        ),
+    ]
+    return learn.override(
+        {
+            "name": "vary",
+            "initialise": {"source": "previous"},
+            "data.corpora": [corpus.model_dump(mode="json") for corpus in heard],
+            "data.coherent_probability": 0.6,
+            "data.augmentation.equaliser_db": 9.0,
+            "data.augmentation.speed_semitones": [-4.0, 4.0],
+            "steps": 400,
+            "optimiser.learning_rate": 1e-3,
+            "schedule.warmup_steps": 30,
+            "ema_decay": 0.99,
+            "validation.every_steps": 200,
+        }
     )
 
 

@@ -46,14 +46,14 @@ def release(name: str, *, run: Path, corpora: Path, data: Path, report: Path, ou
     """
     speciality = SPECIALITIES[name]
     separator = finished_model(run)
-    heard = rendered_data(rendered_record(corpora / speciality.corpus))
+    heard = [rendered_data(rendered_record(corpora / folder)) for folder in speciality.corpora]
     base = find_card("default")
     card = ModelCard(
         name=name,
         version="0.1.0",
         licence="MIT",
         description=speciality.description,
-        training_data=(heard, *base.training_data),
+        training_data=(*heard, *base.training_data),
         recipe=f"stemtune train {name}-model --out runs/{name}",
         commit=commit,
         created=datetime.now(tz=UTC).date().isoformat(),
