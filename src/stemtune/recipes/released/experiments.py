@@ -2,13 +2,15 @@
 
 Paper: none; whole-model fine-tuning as in Bugler et al., 2021, with the objective of the default model.
 Expected: on rendered songs with other voices, kits and soundfonts every stem above mixture and silence; the figures are
-    in the models' cards and in ``benchmarks/``. Not so for ``chorale`` yet, whose saxophone is worse than silence after
-    these steps (``docs/notebook.md``); it does not ship.
-Cost: twenty minutes of one core with bfloat16 for each, and some minutes to render what it hears.
+    in the models' cards and in ``benchmarks/``. The saxophone of ``chorale`` just so.
+Cost: twenty minutes of one core with bfloat16 for each (``chorale`` half an hour; without bfloat16 four times as long),
+    and some minutes to render what it hears.
 Run: for ``choir`` (and so for ``drums`` and ``chorale``; their options for rendering are in `SPECIALITIES`)
     ``stemtune data render choir --data ../shared/data -o corpora/choir-2h --hours 2 --stems male-female``, then
     ``stemtune train choir-model --out runs/choir``, then
     ``python -m stemtune.recipes.released.release choir --report benchmarks/choir_model_HARDWARE_YYYYMM``.
+    ``chorale`` hears the default model's corpus too, and ``corpora/chorales-many``: rendered like the other one, with
+    ``--soundfont FluidR3_GM --soundfont MuseScore_General_Full`` (Debian's musescore-general-soundfont-lossless).
 Deviations: none known.
 """
 
@@ -98,7 +100,11 @@ SPECIALITIES: dict[str, Speciality] = {
         kind="chorales",
         options="--hours 2",
         description="Four-part chorales for violin, clarinet, saxophone and bassoon apart, by a compact network.",
-        limits=("No human player was heard, neither for learning nor for the scores: instruments are sampled.",),
+        limits=(
+            "No human player was heard, neither for learning nor for the scores: instruments are sampled.",
+            "With sounds that it did not hear it is far worse than with its own, and the saxophone hardly better than "
+            "silence; the second phase was added when the scores of the first were known.",
+        ),
         steps=1100,
         looks=4,
         coherent_probability=0.8,  # what tells the four apart is their order in pitch as well
