@@ -59,7 +59,7 @@ class Speciality:
     steps: int = 900
     looks: int = 3
     coherent_probability: float = 0.5
-    phrases: Mapping[str, str] = field(default_factory=dict)
+    phrases: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def corpus(self) -> str:
